@@ -1,1 +1,9 @@
-//! (to be written)
+//! What a frame is and when it is: tags, tracks and time. Pure values; no socket, no clock, no codec is opened.
+
+pub mod tag;
+pub mod timeline;
+pub mod track;
+pub mod unwrap;
+
+pub use tag::{Class, Shape, Tag};
+pub use track::{Codec, MediaKind, Track, TrackId};

@@ -1,0 +1,544 @@
+//! Classification: what a relay has to know of a tag, read from its first bytes and never by decoding.
+//!
+//! The layouts are those of FLV's legacy tags and of Enhanced RTMP v2 (veovera), which legacy tags never collide with: bit 7
+//! of a video tag is 0 there, and the sound format 9 was never given out.
+
+use super::track::{Codec, MediaKind, Track, TrackId};
+use bytes::Bytes;
+
+/// A run of ModEx prefixes longer than this is no encoder's: the tag is not understood.
+const MOD_EX_MAX: usize = 8;
+
+/// One message of media, placed on its stream's clock.
+#[derive(Clone, Debug)]
+pub struct Tag {
+    /// What it is.
+    pub shape: Shape,
+    /// Decoding time on the stream's timeline, in milliseconds.
+    pub dts: i64,
+    /// The message's bytes, shared by everyone who sends them.
+    pub payload: Bytes,
+}
+
+/// What a tag is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// The track it belongs to.
+    pub track: Track,
+    /// Its part in the track.
+    pub class: Class,
+    /// The track's codec.
+    pub codec: Codec,
+    /// Whether it uses the FourCC form, which a target may have to be told of at `connect`.
+    pub enhanced: bool,
+}
+
+/// A tag's part in its track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Decoder configuration; the newest one of each track is what a new target gets first.
+    SequenceHeader,
+    /// The channel layout of an enhanced audio track: belongs to the header, and stands beside it.
+    ChannelLayout,
+    /// Ordered video metadata such as HDR's colour data; a new target needs it too.
+    VideoMetadata,
+    /// A frame that decoding can start at.
+    Keyframe,
+    /// A frame that needs the ones before it.
+    Inter,
+    /// A frame that no other one needs.
+    Disposable,
+    /// Coded audio.
+    Audio,
+    /// The end of a track's sequence.
+    EndOfSequence,
+    /// `onMetaData`.
+    Metadata,
+    /// Any other script data: passed on, never kept.
+    Script,
+    /// A tag without a frame: a seek command, or silence of zero length.
+    Mark,
+    /// Cut short, or of a form that no specification has.
+    Malformed,
+}
+
+impl Class {
+    /// Whether it carries coded media.
+    pub fn is_frame(self) -> bool {
+        matches!(
+            self,
+            Self::Keyframe | Self::Inter | Self::Disposable | Self::Audio
+        )
+    }
+
+    /// Whether a target that starts later must be given the newest tag of this class before any media.
+    pub fn is_kept(self) -> bool {
+        matches!(
+            self,
+            Self::SequenceHeader | Self::ChannelLayout | Self::VideoMetadata | Self::Metadata
+        )
+    }
+}
+
+impl Shape {
+    /// Classifies a message. Anything is accepted; what cannot be understood is [`Class::Malformed`].
+    pub fn of(kind: MediaKind, payload: &[u8]) -> Self {
+        let read = match kind {
+            MediaKind::Video => video(payload),
+            MediaKind::Audio => audio(payload),
+            MediaKind::Data => Some(script(payload)),
+        };
+        read.unwrap_or(Self {
+            track: Track {
+                kind,
+                id: TrackId::One(0),
+            },
+            class: Class::Malformed,
+            codec: Codec::None,
+            enhanced: false,
+        })
+    }
+}
+
+const FRAME_KEY: u8 = 1;
+const FRAME_DISPOSABLE: u8 = 3;
+const FRAME_GENERATED_KEY: u8 = 4;
+const FRAME_COMMAND: u8 = 5;
+
+const PACKET_SEQUENCE_START: u8 = 0;
+const PACKET_CODED: u8 = 1;
+const PACKET_SEQUENCE_END: u8 = 2;
+const VIDEO_CODED_X: u8 = 3;
+const PACKET_VIDEO_METADATA_OR_CHANNELS: u8 = 4;
+const VIDEO_MPEG2TS_START: u8 = 5;
+const VIDEO_MULTITRACK: u8 = 6;
+const AUDIO_MULTITRACK: u8 = 5;
+const PACKET_MOD_EX: u8 = 7;
+
+const SOUND_FORMAT_ENHANCED: u8 = 9;
+const SOUND_FORMAT_AAC: u8 = 10;
+
+fn video(payload: &[u8]) -> Option<Shape> {
+    let Some(&first) = payload.first() else {
+        return Some(mark(Track::VIDEO));
+    };
+    if first & 0x80 != 0 {
+        return video_enhanced(first, payload);
+    }
+    let (frame, id) = (first >> 4, first & 0x0F);
+    let codec = Codec::from_legacy_video(id);
+    let class = if frame == FRAME_COMMAND {
+        Class::Mark
+    } else if matches!(codec, Codec::Avc | Codec::Hevc) {
+        match payload.get(1)? {
+            0 => Class::SequenceHeader,
+            1 => frame_class(frame),
+            2 => Class::EndOfSequence,
+            _ => return None,
+        }
+    } else {
+        frame_class(frame)
+    };
+    Some(Shape {
+        track: Track::VIDEO,
+        class,
+        codec,
+        enhanced: false,
+    })
+}
+
+fn video_enhanced(first: u8, payload: &[u8]) -> Option<Shape> {
+    let frame = (first >> 4) & 0x07;
+    let mut walk = Walk::new(first & 0x0F, payload);
+    walk.skip_mod_ex()?;
+    if walk.packet != PACKET_VIDEO_METADATA_OR_CHANNELS && frame == FRAME_COMMAND {
+        return Some(Shape {
+            enhanced: true,
+            ..mark(Track::VIDEO)
+        });
+    }
+    let (id, codec) = walk.track(VIDEO_MULTITRACK)?;
+    let class = match walk.packet {
+        PACKET_SEQUENCE_START | VIDEO_MPEG2TS_START => Class::SequenceHeader,
+        PACKET_CODED | VIDEO_CODED_X => frame_class(frame),
+        PACKET_SEQUENCE_END => Class::EndOfSequence,
+        PACKET_VIDEO_METADATA_OR_CHANNELS => Class::VideoMetadata,
+        _ => return None,
+    };
+    Some(Shape {
+        track: Track {
+            kind: MediaKind::Video,
+            id,
+        },
+        class,
+        codec,
+        enhanced: true,
+    })
+}
+
+fn audio(payload: &[u8]) -> Option<Shape> {
+    let Some(&first) = payload.first() else {
+        return Some(mark(Track::AUDIO));
+    };
+    let format = first >> 4;
+    if format == SOUND_FORMAT_ENHANCED {
+        return audio_enhanced(first, payload);
+    }
+    let class = match (format, payload.get(1)) {
+        (SOUND_FORMAT_AAC, Some(0)) => Class::SequenceHeader,
+        (SOUND_FORMAT_AAC, None) => return None,
+        _ => Class::Audio,
+    };
+    Some(Shape {
+        track: Track::AUDIO,
+        class,
+        codec: Codec::from_legacy_audio(format),
+        enhanced: false,
+    })
+}
+
+fn audio_enhanced(first: u8, payload: &[u8]) -> Option<Shape> {
+    let mut walk = Walk::new(first & 0x0F, payload);
+    walk.skip_mod_ex()?;
+    let (id, codec) = walk.track(AUDIO_MULTITRACK)?;
+    let class = match walk.packet {
+        PACKET_SEQUENCE_START => Class::SequenceHeader,
+        PACKET_CODED => Class::Audio,
+        PACKET_SEQUENCE_END => Class::EndOfSequence,
+        PACKET_VIDEO_METADATA_OR_CHANNELS => Class::ChannelLayout,
+        _ => return None,
+    };
+    Some(Shape {
+        track: Track {
+            kind: MediaKind::Audio,
+            id,
+        },
+        class,
+        codec,
+        enhanced: true,
+    })
+}
+
+fn script(payload: &[u8]) -> Shape {
+    const ON_META_DATA: &[u8] = b"\x02\x00\x0aonMetaData";
+    Shape {
+        track: Track::DATA,
+        class: if payload.starts_with(ON_META_DATA) {
+            Class::Metadata
+        } else {
+            Class::Script
+        },
+        codec: Codec::None,
+        enhanced: false,
+    }
+}
+
+fn frame_class(frame: u8) -> Class {
+    match frame {
+        FRAME_KEY | FRAME_GENERATED_KEY => Class::Keyframe,
+        FRAME_DISPOSABLE => Class::Disposable,
+        _ => Class::Inter,
+    }
+}
+
+fn mark(track: Track) -> Shape {
+    Shape {
+        track,
+        class: Class::Mark,
+        codec: Codec::None,
+        enhanced: false,
+    }
+}
+
+/// A walk through the prefixes of an enhanced tag. `None` from a step means that the tag ends inside it.
+struct Walk<'a> {
+    packet: u8,
+    rest: &'a [u8],
+}
+
+impl<'a> Walk<'a> {
+    fn new(packet: u8, payload: &'a [u8]) -> Self {
+        Self {
+            packet,
+            rest: payload.get(1..).unwrap_or_default(),
+        }
+    }
+
+    fn skip_mod_ex(&mut self) -> Option<()> {
+        for _ in 0..=MOD_EX_MAX {
+            if self.packet != PACKET_MOD_EX {
+                return Some(());
+            }
+            let size = match self.byte()? {
+                255 => usize::from(self.byte()?) << 8 | usize::from(self.byte()?),
+                small => usize::from(small),
+            } + 1;
+            self.rest = self.rest.get(size..)?;
+            self.packet = self.byte()? & 0x0F;
+        }
+        None
+    }
+
+    /// Reads the multitrack prefix, where there is one, and the FourCC.
+    fn track(&mut self, multitrack: u8) -> Option<(TrackId, Codec)> {
+        const ONE_TRACK: u8 = 0;
+        const MANY_TRACKS: u8 = 1;
+        const MANY_TRACKS_MANY_CODECS: u8 = 2;
+        if self.packet != multitrack {
+            return Some((TrackId::One(0), Codec::from_four_cc(self.four_cc()?)));
+        }
+        let prefix = self.byte()?;
+        self.packet = prefix & 0x0F;
+        if self.packet == multitrack {
+            return None;
+        }
+        match prefix >> 4 {
+            ONE_TRACK => {
+                let codec = Codec::from_four_cc(self.four_cc()?);
+                Some((TrackId::One(self.byte()?), codec))
+            }
+            MANY_TRACKS => Some((TrackId::Several, Codec::from_four_cc(self.four_cc()?))),
+            MANY_TRACKS_MANY_CODECS => Some((TrackId::Several, Codec::None)),
+            _ => None,
+        }
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let (&first, rest) = self.rest.split_first()?;
+        self.rest = rest;
+        Some(first)
+    }
+
+    fn four_cc(&mut self) -> Option<[u8; 4]> {
+        let (&four_cc, rest) = self.rest.split_first_chunk::<4>()?;
+        self.rest = rest;
+        Some(four_cc)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn class_of(kind: MediaKind, payload: &[u8]) -> (Class, Codec, TrackId) {
+        let shape = Shape::of(kind, payload);
+        (shape.class, shape.codec, shape.track.id)
+    }
+
+    #[test]
+    fn video_tags_are_told_apart_by_their_first_bytes() {
+        use Class::*;
+        const T0: TrackId = TrackId::One(0);
+        let ex = |tail: &[u8]| tail.to_vec();
+        let cases: Vec<(&str, Vec<u8>, (Class, Codec, TrackId))> = vec![
+            (
+                "avc header",
+                vec![0x17, 0, 0, 0, 0, 1],
+                (SequenceHeader, Codec::Avc, T0),
+            ),
+            (
+                "avc keyframe",
+                vec![0x17, 1, 0, 0, 0],
+                (Keyframe, Codec::Avc, T0),
+            ),
+            ("avc inter", vec![0x27, 1, 0, 0, 0], (Inter, Codec::Avc, T0)),
+            (
+                "avc disposable",
+                vec![0x37, 1, 0, 0, 0],
+                (Disposable, Codec::Avc, T0),
+            ),
+            (
+                "avc end",
+                vec![0x17, 2, 0, 0, 0],
+                (EndOfSequence, Codec::Avc, T0),
+            ),
+            (
+                "a header marked as inter is still a header",
+                vec![0x27, 0, 0, 0, 0],
+                (SequenceHeader, Codec::Avc, T0),
+            ),
+            (
+                "id 12 header",
+                vec![0x1C, 0, 0, 0, 0],
+                (SequenceHeader, Codec::Hevc, T0),
+            ),
+            (
+                "id 12 keyframe",
+                vec![0x1C, 1, 0, 0, 0],
+                (Keyframe, Codec::Hevc, T0),
+            ),
+            (
+                "id 13 is opaque",
+                vec![0x1D, 0],
+                (Keyframe, Codec::Legacy(13), T0),
+            ),
+            ("sorenson inter", vec![0x22], (Inter, Codec::Legacy(2), T0)),
+            ("seek command", vec![0x57, 0], (Mark, Codec::Avc, T0)),
+            (
+                "hvc1 header",
+                ex(b"\x90hvc1\x01"),
+                (SequenceHeader, Codec::Hevc, T0),
+            ),
+            (
+                "hvc1 keyframe",
+                ex(b"\x91hvc1\0\0\0"),
+                (Keyframe, Codec::Hevc, T0),
+            ),
+            (
+                "hvc1 inter without cts",
+                ex(b"\xA3hvc1"),
+                (Inter, Codec::Hevc, T0),
+            ),
+            (
+                "hvc1 disposable",
+                ex(b"\xB1hvc1\0\0\0"),
+                (Disposable, Codec::Hevc, T0),
+            ),
+            (
+                "hvc1 end",
+                ex(b"\x92hvc1"),
+                (EndOfSequence, Codec::Hevc, T0),
+            ),
+            (
+                "colour data, whatever its frame type",
+                ex(b"\xD4hvc1"),
+                (VideoMetadata, Codec::Hevc, T0),
+            ),
+            (
+                "av1 ts header",
+                ex(b"\x95av01"),
+                (SequenceHeader, Codec::Av1, T0),
+            ),
+            ("vp9 keyframe", ex(b"\x91vp09"), (Keyframe, Codec::Vp9, T0)),
+            (
+                "unknown codec",
+                ex(b"\x91abcd"),
+                (Keyframe, Codec::FourCc(*b"abcd"), T0),
+            ),
+            (
+                "enhanced command has no FourCC",
+                ex(b"\xD1\x00"),
+                (Mark, Codec::None, T0),
+            ),
+            (
+                "mod ex of 3 bytes",
+                ex(b"\x97\x02\x00\x00\x05\x01hvc1"),
+                (Keyframe, Codec::Hevc, T0),
+            ),
+            (
+                "one track",
+                ex(b"\x96\x01avc1\x03\0\0\0"),
+                (Keyframe, Codec::Avc, TrackId::One(3)),
+            ),
+            (
+                "one track's header",
+                ex(b"\x96\x00avc1\x03\0\0\0"),
+                (SequenceHeader, Codec::Avc, TrackId::One(3)),
+            ),
+            (
+                "many tracks",
+                ex(b"\xA6\x11avc1\x00"),
+                (Inter, Codec::Avc, TrackId::Several),
+            ),
+            (
+                "many codecs",
+                ex(b"\x96\x21hvc1\x00"),
+                (Keyframe, Codec::None, TrackId::Several),
+            ),
+            (
+                "multitrack in multitrack",
+                ex(b"\x96\x06avc1\x00"),
+                (Malformed, Codec::None, T0),
+            ),
+            (
+                "cut in the FourCC",
+                ex(b"\x91hvc"),
+                (Malformed, Codec::None, T0),
+            ),
+            (
+                "cut after the codec id",
+                vec![0x17],
+                (Malformed, Codec::None, T0),
+            ),
+            (
+                "packet type 9",
+                ex(b"\x99hvc1"),
+                (Malformed, Codec::None, T0),
+            ),
+            ("empty", vec![], (Mark, Codec::None, T0)),
+        ];
+        for (name, payload, expected) in cases {
+            assert_eq!(class_of(MediaKind::Video, &payload), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn audio_tags_are_told_apart_by_their_first_bytes() {
+        use Class::*;
+        const T0: TrackId = TrackId::One(0);
+        let cases: Vec<(&str, &[u8], (Class, Codec, TrackId))> = vec![
+            (
+                "aac header",
+                b"\xAF\x00\x12\x10",
+                (SequenceHeader, Codec::Aac, T0),
+            ),
+            ("aac frame", b"\xAF\x01\x21", (Audio, Codec::Aac, T0)),
+            ("aac cut", b"\xAF", (Malformed, Codec::None, T0)),
+            ("mp3", b"\x2F", (Audio, Codec::Mp3, T0)),
+            ("speex", b"\xB2\x00", (Audio, Codec::Legacy(11), T0)),
+            (
+                "opus header",
+                b"\x90Opus",
+                (SequenceHeader, Codec::Opus, T0),
+            ),
+            ("opus frame", b"\x91Opus\x01", (Audio, Codec::Opus, T0)),
+            ("opus end", b"\x92Opus", (EndOfSequence, Codec::Opus, T0)),
+            (
+                "channels",
+                b"\x94Opus\x01\x02",
+                (ChannelLayout, Codec::Opus, T0),
+            ),
+            (
+                "second track",
+                b"\x95\x01mp4a\x01\x00",
+                (Audio, Codec::Aac, TrackId::One(1)),
+            ),
+            ("silence", b"", (Mark, Codec::None, T0)),
+        ];
+        for (name, payload, expected) in cases {
+            assert_eq!(class_of(MediaKind::Audio, payload), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_on_meta_data_is_kept_of_script_data() {
+        let class = |bytes: &[u8]| Shape::of(MediaKind::Data, bytes).class;
+        assert_eq!(class(b"\x02\x00\x0aonMetaData\x08"), Class::Metadata);
+        assert_eq!(class(b"\x02\x00\x0aonTextData\x08"), Class::Script);
+        assert_eq!(class(b""), Class::Script);
+    }
+
+    #[test]
+    fn a_run_of_mod_ex_is_bounded() {
+        let mut payload = vec![0x97];
+        for _ in 0..64 {
+            payload.extend([0, 0xFF, 0x07]);
+        }
+        payload.extend(b"\x01hvc1");
+        assert_eq!(
+            Shape::of(MediaKind::Video, &payload).class,
+            Class::Malformed
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_classified(payload in proptest::collection::vec(any::<u8>(), 0..64)) {
+            for kind in [MediaKind::Video, MediaKind::Audio, MediaKind::Data] {
+                let shape = Shape::of(kind, &payload);
+                prop_assert_eq!(shape.track.kind, kind);
+            }
+        }
+    }
+}
