@@ -1,1 +1,19 @@
-//! (to be written)
+//! What a rule is: which streams it wants, which target it names, and how the two are matched.
+//!
+//! Pure values. Text from outside is parsed here, once; who holds one of these types can trust it.
+
+mod keys;
+mod matching;
+mod pattern;
+mod template;
+mod url;
+mod wish;
+
+pub use keys::{
+    APP_NAME_BYTES_MAX, AppName, KeyError, STREAM_NAME_BYTES_MAX, StreamKey, StreamName,
+};
+pub use matching::RuleSet;
+pub use pattern::StreamPattern;
+pub use template::{TemplateError, UrlTemplate};
+pub use url::{APP_BYTES_MAX, NAME_BYTES_MAX, Scheme, TargetUrl, URL_BYTES_MAX, UrlError};
+pub use wish::{Origin, RULE_ID_BYTES_MAX, Rule, RuleId, RuleIdError};
