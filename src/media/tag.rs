@@ -331,7 +331,8 @@ mod tests {
         use Class::*;
         const T0: TrackId = TrackId::One(0);
         let ex = |tail: &[u8]| tail.to_vec();
-        let cases: Vec<(&str, Vec<u8>, (Class, Codec, TrackId))> = vec![
+        type Case = (&'static str, Vec<u8>, (Class, Codec, TrackId));
+        let cases: Vec<Case> = vec![
             (
                 "avc header",
                 vec![0x17, 0, 0, 0, 0, 1],
@@ -477,7 +478,8 @@ mod tests {
     fn audio_tags_are_told_apart_by_their_first_bytes() {
         use Class::*;
         const T0: TrackId = TrackId::One(0);
-        let cases: Vec<(&str, &[u8], (Class, Codec, TrackId))> = vec![
+        type Case = (&'static str, &'static [u8], (Class, Codec, TrackId));
+        let cases: Vec<Case> = vec![
             (
                 "aac header",
                 b"\xAF\x00\x12\x10",

@@ -1,1 +1,22 @@
-//! (to be written)
+//! The relay: what is live, and how its tags come from one input to many targets.
+//!
+//! It knows neither RTMP nor rules. A stream is a bounded ring of tags, cut in GOPs; its producer appends, its consumers each
+//! have a place of their own in it. Only [`stream`] holds a lock, one a stream, and never over an await.
+
+pub mod cursor;
+pub mod headers;
+pub mod hub;
+pub mod limits;
+pub mod opening;
+pub mod ring;
+pub mod shard;
+pub mod status;
+pub mod stream;
+#[cfg(test)]
+mod testing;
+pub mod tick;
+
+pub use hub::{Claim, ClaimRefused, Credential, DuplicatePolicy, Hub};
+pub use shard::Shards;
+pub use stream::{Consumer, Drained, End, Producer, Stream, StreamId};
+pub use tick::Tick;

@@ -1,0 +1,151 @@
+//! What each push is doing, for those who watch: written by the push, read by the doors and the metrics.
+
+use super::plan::PushId;
+use crate::rule::{RuleId, StreamKey};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use time::OffsetDateTime;
+
+/// Where a push stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TargetState {
+    /// Nothing to do: no stream, or the gateway's start rate holds it back.
+    Waiting,
+    /// Between the first look-up of the name and the CDN's consent.
+    Connecting,
+    /// The CDN takes media.
+    Live,
+    /// The last attempt failed; another one follows.
+    BackingOff,
+    /// The last attempt failed for good.
+    Failed,
+    /// Ended.
+    Stopped,
+}
+
+/// The state with what belongs to it.
+#[derive(Clone, Debug)]
+pub struct Phase {
+    /// The state.
+    pub state: TargetState,
+    /// Since when.
+    pub since: OffsetDateTime,
+    /// Attempts to connect so far; the first is 1.
+    pub attempt: u32,
+    /// Why the last attempt failed, in words for an operator; no secret is in it.
+    pub reason: Option<String>,
+}
+
+/// One push's status.
+#[derive(Debug)]
+pub struct PushStatus {
+    /// The rule that wished for it.
+    pub rule: RuleId,
+    /// The stream that it carries.
+    pub stream: StreamKey,
+    /// Its target, masked.
+    pub url: String,
+    phase: Mutex<Phase>,
+    /// Its figures.
+    pub figures: PushFigures,
+}
+
+/// A push's figures; the pump writes them, nothing is decided by them.
+#[derive(Debug, Default)]
+pub struct PushFigures {
+    /// Bytes handed to the connection.
+    pub bytes: AtomicU64,
+    /// Bits per second over the last second.
+    pub bitrate: AtomicU64,
+    /// Coded frames handed to the connection.
+    pub frames: AtomicU64,
+    /// Tags that the target could not be given.
+    pub dropped: AtomicU64,
+    /// Repaired timestamps of the stream since this push began.
+    pub repaired: AtomicU64,
+    /// How far behind the newest tag the last byte is that the peer has acknowledged, in milliseconds.
+    pub lag_ms: AtomicU64,
+    /// The connection's round-trip time, in microseconds; 0 means unknown.
+    pub rtt_us: AtomicU64,
+}
+
+impl PushStatus {
+    /// A push that has not begun.
+    pub fn new(rule: RuleId, stream: StreamKey, url: String) -> Self {
+        Self {
+            rule,
+            stream,
+            url,
+            phase: Mutex::new(Phase {
+                state: TargetState::Waiting,
+                since: OffsetDateTime::now_utc(),
+                attempt: 0,
+                reason: None,
+            }),
+            figures: PushFigures::default(),
+        }
+    }
+
+    /// Its state now.
+    pub fn phase(&self) -> Phase {
+        self.lock().clone()
+    }
+
+    /// A new attempt begins. The reason for the last one's failure stays to be seen until the target is live.
+    pub fn connecting(&self) -> u32 {
+        let mut phase = self.lock();
+        phase.attempt += 1;
+        phase.state = TargetState::Connecting;
+        phase.since = OffsetDateTime::now_utc();
+        phase.attempt
+    }
+
+    /// The CDN takes media.
+    pub fn live(&self) {
+        self.enter(TargetState::Live, None);
+    }
+
+    /// The attempt failed, or the push ended, for this reason.
+    pub fn left(&self, state: TargetState, reason: String) {
+        self.enter(state, Some(reason));
+        self.figures.bitrate.store(0, Ordering::Relaxed);
+        self.figures.lag_ms.store(0, Ordering::Relaxed);
+    }
+
+    fn enter(&self, state: TargetState, reason: Option<String>) {
+        let mut phase = self.lock();
+        phase.state = state;
+        phase.since = OffsetDateTime::now_utc();
+        phase.reason = reason;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// All pushes of the gateway, by id.
+#[derive(Debug, Default)]
+pub struct Board {
+    pushes: Mutex<BTreeMap<PushId, Arc<PushStatus>>>,
+}
+
+impl Board {
+    /// Every push that runs, waits for its next attempt, or has failed while its stream is live.
+    pub fn pushes(&self) -> Vec<Arc<PushStatus>> {
+        self.lock().values().cloned().collect()
+    }
+
+    pub(super) fn add(&self, push: PushId, status: Arc<PushStatus>) {
+        self.lock().insert(push, status);
+    }
+
+    pub(super) fn remove(&self, push: PushId) {
+        self.lock().remove(&push);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<PushId, Arc<PushStatus>>> {
+        self.pushes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

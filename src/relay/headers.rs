@@ -1,0 +1,135 @@
+//! What a decoder, and a CDN, must be given before any media: metadata and the newest sequence header of every track.
+
+use super::limits::{HEADERS_BYTES_MAX, HEADERS_MAX};
+use crate::media::{Class, Codec, MediaKind, Tag, Track};
+
+/// The kept tags of a stream, in the order in which a target gets them: metadata, video, audio.
+#[derive(Clone, Debug, Default)]
+pub struct Headers {
+    tags: Vec<Tag>,
+}
+
+/// What became of a tag that was offered to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Byte for byte what is there already.
+    Same,
+    /// It is new, or differs from the one that it replaces.
+    Changed,
+    /// There is no room: the bounds of what a publisher may have kept are reached.
+    Refused,
+}
+
+impl Headers {
+    /// Keeps the tag in the place of the one of the same track and class.
+    pub fn keep(&mut self, tag: &Tag) -> Kept {
+        let others = self
+            .tags
+            .iter()
+            .filter(|kept| !same_place(kept, tag))
+            .map(|kept| kept.payload.len())
+            .sum::<usize>();
+        if others + tag.payload.len() > HEADERS_BYTES_MAX {
+            return Kept::Refused;
+        }
+        if let Some(kept) = self.tags.iter_mut().find(|kept| same_place(kept, tag)) {
+            if kept.payload == tag.payload {
+                return Kept::Same;
+            }
+            *kept = tag.clone();
+            return Kept::Changed;
+        }
+        if self.tags.len() >= HEADERS_MAX {
+            return Kept::Refused;
+        }
+        let at = self.tags.partition_point(|kept| rank(kept) <= rank(tag));
+        self.tags.insert(at, tag.clone());
+        Kept::Changed
+    }
+
+    /// Whether a frame of the track can be decoded with what is kept.
+    pub fn serves(&self, track: Track, codec: Codec) -> bool {
+        !codec.needs_header()
+            || self
+                .tags
+                .iter()
+                .any(|kept| kept.shape.class == Class::SequenceHeader && kept.shape.track == track)
+    }
+
+    /// Whether the stream has said that it has video.
+    pub fn has_video(&self) -> bool {
+        self.tags
+            .iter()
+            .any(|kept| kept.shape.track.kind == MediaKind::Video)
+    }
+
+    /// The kept tags, in the order in which a target gets them.
+    pub fn iter(&self) -> impl Iterator<Item = &Tag> {
+        self.tags.iter()
+    }
+}
+
+fn same_place(a: &Tag, b: &Tag) -> bool {
+    a.shape.track == b.shape.track && a.shape.class == b.shape.class
+}
+
+fn rank(tag: &Tag) -> u8 {
+    match (tag.shape.track.kind, tag.shape.class) {
+        (MediaKind::Data, _) => 0,
+        (MediaKind::Video, Class::SequenceHeader) => 1,
+        (MediaKind::Video, _) => 2,
+        (MediaKind::Audio, Class::SequenceHeader) => 3,
+        (MediaKind::Audio, _) => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::Shape;
+    use bytes::Bytes;
+
+    fn tag(kind: MediaKind, payload: &[u8]) -> Tag {
+        Tag {
+            shape: Shape::of(kind, payload),
+            dts: 0,
+            payload: Bytes::copy_from_slice(payload),
+        }
+    }
+
+    #[test]
+    fn headers_come_out_metadata_first_then_video_then_audio() {
+        let mut headers = Headers::default();
+        let audio = tag(MediaKind::Audio, b"\xAF\x00\x12");
+        let video = tag(MediaKind::Video, b"\x17\x00\x00\x00\x00\x01");
+        let metadata = tag(MediaKind::Data, b"\x02\x00\x0aonMetaData");
+        for each in [&audio, &video, &metadata] {
+            assert_eq!(headers.keep(each), Kept::Changed);
+        }
+        let order: Vec<_> = headers.iter().map(|kept| kept.shape.track.kind).collect();
+        assert_eq!(order, [MediaKind::Data, MediaKind::Video, MediaKind::Audio]);
+    }
+
+    #[test]
+    fn a_repeated_header_is_no_change_and_a_new_one_takes_its_place() {
+        let mut headers = Headers::default();
+        let first = tag(MediaKind::Audio, b"\xAF\x00\x12");
+        let second = tag(MediaKind::Audio, b"\xAF\x00\x13");
+        assert_eq!(headers.keep(&first), Kept::Changed);
+        assert_eq!(headers.keep(&first), Kept::Same);
+        assert_eq!(headers.keep(&second), Kept::Changed);
+        assert_eq!(headers.iter().count(), 1);
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_in_bytes_and_in_number() {
+        let mut headers = Headers::default();
+        let huge = [b"\xAF\x00".as_slice(), &vec![0; HEADERS_BYTES_MAX]].concat();
+        assert_eq!(headers.keep(&tag(MediaKind::Audio, &huge)), Kept::Refused);
+        let kept = (0..=255u8)
+            .map(|id| [b"\x96\x00avc1".as_slice(), &[id, 1]].concat())
+            .filter(|header| headers.keep(&tag(MediaKind::Video, header)) == Kept::Changed)
+            .count();
+        assert_eq!(kept, HEADERS_MAX);
+    }
+}

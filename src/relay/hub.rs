@@ -1,0 +1,261 @@
+//! The hub: which streams are live, and who may publish them.
+
+use super::limits::STREAMS_MAX;
+use super::ring::RingLimits;
+use super::stream::{Producer, Stream, StreamId};
+use crate::rule::StreamKey;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+
+/// What a publisher showed to be let in; who shows the same may take its stream over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    /// The digest of the key that matched. It never leaves the process.
+    Key([u8; 32]),
+    /// No key was asked for: the peer's address.
+    Address(IpAddr),
+}
+
+/// Who publishes.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// What it showed.
+    pub credential: Credential,
+    /// Where it comes from.
+    pub peer: SocketAddr,
+    /// The encoder's name for itself.
+    pub client: String,
+}
+
+/// What happens when a second publisher comes for a live stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DuplicatePolicy {
+    /// It takes the stream over, if it shows the same credential.
+    #[default]
+    Takeover,
+    /// It is refused.
+    Reject,
+}
+
+/// Why a claim was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClaimRefused {
+    /// Another publisher has it, and may keep it.
+    #[error("the stream has a publisher already")]
+    Busy,
+    /// The gateway carries as many streams as it may.
+    #[error("the gateway carries {STREAMS_MAX} streams and takes no more")]
+    Full,
+}
+
+/// The registry of live streams.
+pub struct Hub {
+    streams: Mutex<Registry>,
+    changed: watch::Sender<u64>,
+    limits: RingLimits,
+}
+
+#[derive(Default)]
+struct Registry {
+    live: HashMap<StreamKey, Arc<Stream>>,
+    next_id: u64,
+}
+
+impl Hub {
+    /// A hub without streams.
+    pub fn new(limits: RingLimits) -> Arc<Self> {
+        Arc::new(Self {
+            streams: Mutex::default(),
+            changed: watch::Sender::new(0),
+            limits,
+        })
+    }
+
+    /// Gives the stream to a publisher. The runtime that this is called on becomes the home of a new stream's targets.
+    ///
+    /// # Errors
+    /// The stream has another publisher that keeps it, or there are too many streams.
+    pub fn claim(
+        self: &Arc<Self>,
+        key: &StreamKey,
+        claim: Claim,
+        duplicate: DuplicatePolicy,
+    ) -> Result<Producer, ClaimRefused> {
+        let producer = {
+            let mut registry = self.lock();
+            match registry.live.get(key) {
+                Some(stream) if may_take_over(&stream.claim(), &claim, duplicate) => {
+                    stream.take_over(self, claim)
+                }
+                Some(_) => return Err(ClaimRefused::Busy),
+                None if registry.live.len() >= STREAMS_MAX => return Err(ClaimRefused::Full),
+                None => {
+                    registry.next_id += 1;
+                    let id = StreamId(registry.next_id);
+                    let stream = Arc::new(Stream::new(id, key.clone(), claim, self.limits));
+                    registry.live.insert(key.clone(), Arc::clone(&stream));
+                    stream.produce(self)
+                }
+            }
+        };
+        self.announce();
+        Ok(producer)
+    }
+
+    /// The stream of that name, while it is live.
+    pub fn find(&self, key: &StreamKey) -> Option<Arc<Stream>> {
+        self.lock().live.get(key).cloned()
+    }
+
+    /// All live streams, by name.
+    pub fn live(&self) -> Vec<Arc<Stream>> {
+        let mut live: Vec<_> = self.lock().live.values().cloned().collect();
+        live.sort_by(|a, b| a.key().cmp(b.key()));
+        live
+    }
+
+    /// Says when a stream has begun or ended.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    pub(super) fn forget(&self, stream: &Arc<Stream>) {
+        {
+            let mut registry = self.lock();
+            let is_current = registry
+                .live
+                .get(stream.key())
+                .is_some_and(|live| live.id() == stream.id());
+            if is_current {
+                registry.live.remove(stream.key());
+            }
+        }
+        self.announce();
+    }
+
+    fn announce(&self) {
+        self.changed.send_modify(|count| *count += 1);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Registry> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn may_take_over(standing: &Claim, new: &Claim, duplicate: DuplicatePolicy) -> bool {
+    duplicate == DuplicatePolicy::Takeover && standing.credential == new.credential
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::MediaKind;
+    use crate::relay::stream::{Drained, End};
+    use bytes::Bytes;
+
+    const KEY: &[u8] = &[0x17, 1, 0, 0, 0, 0x65];
+    const HEADER: &[u8] = &[0x17, 0, 0, 0, 0, 1];
+
+    fn key() -> StreamKey {
+        StreamKey::parse("live", "cam").unwrap()
+    }
+
+    fn claim(credential: u8) -> Claim {
+        Claim {
+            credential: Credential::Key([credential; 32]),
+            peer: "127.0.0.1:5000".parse().unwrap(),
+            client: "test".into(),
+        }
+    }
+
+    fn push(producer: &Producer, at: u32, payload: &'static [u8]) -> bool {
+        producer.batch().is_some_and(|mut batch| {
+            batch.push(MediaKind::Video, at, Bytes::from_static(payload));
+            true
+        })
+    }
+
+    #[tokio::test]
+    async fn a_second_publisher_with_the_same_credential_goes_on_with_the_stream() {
+        let hub = Hub::new(RingLimits::default());
+        let mut first = hub
+            .claim(&key(), claim(1), DuplicatePolicy::Takeover)
+            .unwrap();
+        push(&first, 0, HEADER);
+        push(&first, 5000, KEY);
+        let mut consumer = first.stream().consume();
+        let mut times = Vec::new();
+        consumer.drain(usize::MAX, |_, at| times.push(at));
+
+        let second = hub
+            .claim(&key(), claim(1), DuplicatePolicy::Takeover)
+            .unwrap();
+        first.superseded().await;
+        assert!(!push(&first, 5033, KEY), "the first one's hold is gone");
+        push(&second, 0, HEADER);
+        push(&second, 0, KEY);
+        drop(first);
+        assert!(hub.find(&key()).is_some(), "the stream lives on");
+        assert_eq!(
+            consumer.drain(usize::MAX, |_, at| times.push(at)),
+            Drained::CaughtUp
+        );
+        assert_eq!(times, [0, 0, 0, 33]);
+    }
+
+    #[tokio::test]
+    async fn nobody_else_gets_a_live_stream() {
+        let hub = Hub::new(RingLimits::default());
+        let _standing = hub
+            .claim(&key(), claim(1), DuplicatePolicy::Takeover)
+            .unwrap();
+        for (credential, policy) in [(2, DuplicatePolicy::Takeover), (1, DuplicatePolicy::Reject)] {
+            let refused = hub.claim(&key(), claim(credential), policy).err();
+            assert_eq!(refused, Some(ClaimRefused::Busy));
+        }
+    }
+
+    #[tokio::test]
+    async fn consumers_get_the_tail_and_then_the_end() {
+        let hub = Hub::new(RingLimits::default());
+        let mut changes = hub.changes();
+        let producer = hub
+            .claim(&key(), claim(1), DuplicatePolicy::Takeover)
+            .unwrap();
+        let mut consumer = producer.stream().consume();
+        push(&producer, 0, HEADER);
+        push(&producer, 0, KEY);
+        push(&producer, 33, &[0x27, 1, 0, 0, 0, 0x41]);
+        changes.mark_unchanged();
+        producer.finish();
+        assert!(changes.has_changed().unwrap());
+        assert!(hub.find(&key()).is_none());
+        let mut count = 0;
+        assert_eq!(
+            consumer.drain(1, |_, _| count += 1),
+            Drained::More,
+            "the budget comes before the end"
+        );
+        assert_eq!(
+            consumer.drain(usize::MAX, |_, _| count += 1),
+            Drained::Ended(End::Clean)
+        );
+        assert_eq!(count, 3);
+    }
+
+    #[tokio::test]
+    async fn a_consumer_that_waits_is_woken_by_a_batch() {
+        let hub = Hub::new(RingLimits::default());
+        let producer = hub
+            .claim(&key(), claim(1), DuplicatePolicy::Takeover)
+            .unwrap();
+        let stream = Arc::clone(producer.stream());
+        let appended = stream.appended();
+        tokio::pin!(appended);
+        appended.as_mut().enable();
+        push(&producer, 0, HEADER);
+        appended.await;
+    }
+}

@@ -1,0 +1,42 @@
+//! The bounds of the relay, each with its unit and its reason.
+
+use std::time::Duration;
+
+/// What a stream's ring holds at the most, payloads and bookkeeping together: 5 s at 50 Mbit/s, the most that a platform takes.
+pub const RING_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Counted for every tag in the ring beside its payload, so that a flood of empty tags is bounded too.
+pub const TAG_OVERHEAD_BYTES: usize = 128;
+
+/// Complete GOPs older than this, in milliseconds, are let go: a target that lags further than this is better served by a new
+/// keyframe.
+pub const RING_WINDOW_MS: i64 = 4_000;
+
+/// Start points that the ring remembers; only streams of keyframes alone have so many within the window.
+pub const RING_GOPS_MAX: usize = 512;
+
+/// Sequence headers, metadata and the like, kept for targets that start later, in bytes.
+pub const HEADERS_BYTES_MAX: usize = 1024 * 1024;
+
+/// The same in number: Enhanced RTMP names tracks by a byte, and no encoder sends more than a handful.
+pub const HEADERS_MAX: usize = 64;
+
+/// How long media waits for the header that it needs.
+pub const HEADER_WAIT: Duration = Duration::from_secs(3);
+
+/// What waits for a header at the most, in bytes.
+pub const HEADER_WAIT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long a stream may go without a video header before its audio alone is worth starting with.
+pub const AUDIO_ONLY_AFTER: Duration = Duration::from_secs(1);
+
+/// The distance of an audio-only stream's start points, in milliseconds.
+pub const AUDIO_START_DISTANCE_MS: i64 = 1_000;
+
+/// Live streams of one gateway. Each may hold a ring, so this bounds memory only together with the machine; it keeps a flood of
+/// publishes from growing the registry for ever.
+pub const STREAMS_MAX: usize = 10_000;
+
+/// What a target takes from the ring before it writes, in bytes: enough for a whole GOP of a slow stream, small against the
+/// socket's buffer, so that a target which catches up yields to the others.
+pub const DRAIN_BYTES: usize = 256 * 1024;

@@ -1,0 +1,110 @@
+//! What a live stream looks like to those who watch it.
+
+use crate::media::{Class, Codec, MediaKind, Shape, Track};
+use std::time::Duration;
+
+/// Tracks that are described at the most; see [`crate::media::timeline::TRACKS_MAX`].
+const TRACKS_MAX: usize = crate::media::timeline::TRACKS_MAX;
+
+/// The figures of a stream since it began.
+#[derive(Clone, Debug, Default)]
+pub struct StreamFigures {
+    /// Payload bytes that arrived.
+    pub bytes: u64,
+    /// Coded frames, audio and video.
+    pub frames: u64,
+    /// Payload bits per second over the last whole second.
+    pub bitrate: u64,
+    /// Video frames over the last whole second.
+    pub video_fps: u64,
+    /// Frames left out because their header never came, or no keyframe had been seen.
+    pub dropped: u64,
+    /// The tracks that were seen.
+    pub tracks: Vec<TrackFigures>,
+    rate: Rate,
+}
+
+/// One track.
+#[derive(Clone, Copy, Debug)]
+pub struct TrackFigures {
+    /// Which one.
+    pub track: Track,
+    /// Its codec.
+    pub codec: Codec,
+    /// Whether it came in the FourCC form.
+    pub enhanced: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Rate {
+    second: u64,
+    bytes: u64,
+    video_frames: u64,
+}
+
+impl StreamFigures {
+    /// Counts a tag that arrived at `now`.
+    pub fn count(&mut self, shape: &Shape, bytes: usize, now: Duration) {
+        self.roll(now);
+        self.bytes += bytes as u64;
+        self.rate.bytes += bytes as u64;
+        if shape.class.is_frame() {
+            self.frames += 1;
+            if shape.track.kind == MediaKind::Video {
+                self.rate.video_frames += 1;
+            }
+        }
+        if shape.class.is_frame() || shape.class == Class::SequenceHeader {
+            self.see_track(shape);
+        }
+    }
+
+    /// Closes the second that has passed, so that a silent stream shows 0.
+    pub fn roll(&mut self, now: Duration) {
+        let second = now.as_secs();
+        if second == self.rate.second {
+            return;
+        }
+        let is_next = second == self.rate.second + 1;
+        self.bitrate = if is_next { self.rate.bytes * 8 } else { 0 };
+        self.video_fps = if is_next { self.rate.video_frames } else { 0 };
+        self.rate = Rate {
+            second,
+            ..Rate::default()
+        };
+    }
+
+    fn see_track(&mut self, shape: &Shape) {
+        let seen = TrackFigures {
+            track: shape.track,
+            codec: shape.codec,
+            enhanced: shape.enhanced,
+        };
+        let known = self
+            .tracks
+            .iter_mut()
+            .find(|known| known.track == shape.track);
+        if let Some(known) = known {
+            *known = seen;
+        } else if self.tracks.len() < TRACKS_MAX {
+            self.tracks.push(seen);
+        }
+    }
+}
+
+/// A live stream, as it is at one moment.
+#[derive(Clone, Debug)]
+pub struct StreamSnapshot {
+    /// Its figures.
+    pub figures: StreamFigures,
+    /// Who publishes it.
+    pub peer: std::net::SocketAddr,
+    /// The encoder's name for itself, as it gave it at `connect`.
+    pub client: String,
+    /// Timestamps that had to be repaired.
+    pub repairs: u64,
+    /// What the ring holds, in bytes.
+    pub ring_bytes: usize,
+    /// The distance of the last two keyframes, in milliseconds.
+    pub keyframe_interval_ms: Option<i64>,
+}

@@ -1,0 +1,380 @@
+//! A live stream: one producer, any number of consumers, and the ring between them.
+
+use super::cursor::{Cursor, Reached};
+use super::headers::Headers;
+use super::hub::{Claim, Hub};
+use super::opening::{Admitted, Opening};
+use super::ring::{Appended, Ring, RingLimits};
+use super::status::{StreamFigures, StreamSnapshot};
+use crate::media::timeline::Timeline;
+use crate::media::{Class, MediaKind, Shape, Tag};
+use crate::rule::StreamKey;
+use bytes::Bytes;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+use tokio::runtime::Handle;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+/// One life of a stream, from its first publisher to its end. The same name gets a new one next time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId(pub(super) u64);
+
+impl StreamId {
+    /// An id by number, for whoever plans without a hub.
+    pub fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The publisher said so: what it sent is delivered to the last tag.
+    Clean,
+    /// Its connection was lost, or timed out.
+    Lost,
+}
+
+/// A live stream.
+pub struct Stream {
+    id: StreamId,
+    key: StreamKey,
+    home: Handle,
+    began: Instant,
+    since: SystemTime,
+    shared: Mutex<Shared>,
+    appended: Notify,
+}
+
+struct Shared {
+    ring: Ring,
+    timeline: Timeline,
+    opening: Opening,
+    figures: StreamFigures,
+    claim: Claim,
+    /// Counts the publishers; who holds an older one may not append any more.
+    epoch: u64,
+    superseded: watch::Sender<bool>,
+    end: Option<End>,
+}
+
+impl Stream {
+    pub(super) fn new(id: StreamId, key: StreamKey, claim: Claim, limits: RingLimits) -> Self {
+        Self {
+            id,
+            key,
+            home: Handle::current(),
+            began: Instant::now(),
+            since: SystemTime::now(),
+            shared: Mutex::new(Shared {
+                ring: Ring::new(limits),
+                timeline: Timeline::new(),
+                opening: Opening::new(),
+                figures: StreamFigures::default(),
+                claim,
+                epoch: 0,
+                superseded: watch::Sender::new(false),
+                end: None,
+            }),
+            appended: Notify::new(),
+        }
+    }
+
+    /// This life's id.
+    pub fn id(&self) -> StreamId {
+        self.id
+    }
+
+    /// Its name.
+    pub fn key(&self) -> &StreamKey {
+        &self.key
+    }
+
+    /// When it began.
+    pub fn since(&self) -> SystemTime {
+        self.since
+    }
+
+    /// The runtime of its first publisher, where its targets are best run.
+    pub fn home(&self) -> &Handle {
+        &self.home
+    }
+
+    /// How it ended, once it has.
+    pub fn end(&self) -> Option<End> {
+        self.lock().end
+    }
+
+    /// The headers in force now.
+    pub fn headers(&self) -> Arc<Headers> {
+        Arc::clone(self.lock().ring.headers())
+    }
+
+    /// Timestamps that had to be repaired since the stream began.
+    pub fn repairs(&self) -> u64 {
+        self.lock().timeline.clamped()
+    }
+
+    /// What can be seen of it at this moment.
+    pub fn snapshot(&self) -> StreamSnapshot {
+        let mut shared = self.lock();
+        shared.figures.roll(self.began.elapsed());
+        StreamSnapshot {
+            figures: shared.figures.clone(),
+            peer: shared.claim.peer,
+            client: shared.claim.client.clone(),
+            repairs: shared.timeline.clamped(),
+            ring_bytes: shared.ring.bytes(),
+            keyframe_interval_ms: shared.ring.gop_ms(),
+        }
+    }
+
+    /// Completes when the stream is appended to or ends. Create it, and `enable` it, before the [`Consumer::drain`] whose end
+    /// it shall cover.
+    pub fn appended(&self) -> Notified<'_> {
+        self.appended.notified()
+    }
+
+    /// Ends the current publisher's hold; its connection learns of it and closes.
+    pub fn kick(&self) {
+        self.lock().superseded.send_replace(true);
+    }
+
+    /// A consumer that begins at the newest keyframe.
+    pub fn consume(self: &Arc<Self>) -> Consumer {
+        Consumer {
+            stream: Arc::clone(self),
+            cursor: Cursor::new(),
+        }
+    }
+
+    pub(super) fn claim(&self) -> Claim {
+        self.lock().claim.clone()
+    }
+
+    pub(super) fn produce(self: &Arc<Self>, hub: &Arc<Hub>) -> Producer {
+        let shared = self.lock();
+        Producer {
+            stream: Arc::clone(self),
+            hub: Arc::clone(hub),
+            epoch: shared.epoch,
+            superseded: shared.superseded.subscribe(),
+            end: End::Lost,
+        }
+    }
+
+    /// Hands the stream to another publisher. The one before finds out when it next appends or waits.
+    pub(super) fn take_over(self: &Arc<Self>, hub: &Arc<Hub>, claim: Claim) -> Producer {
+        {
+            let mut shared = self.lock();
+            shared.epoch += 1;
+            shared.claim = claim;
+            shared.timeline.begin_input();
+            shared.opening = Opening::new();
+            shared.ring.interrupt();
+            let before = std::mem::replace(&mut shared.superseded, watch::Sender::new(false));
+            before.send_replace(true);
+        }
+        self.produce(hub)
+    }
+
+    /// A panic while the lock was held leaves the ring as it was between two tags: every step on it is whole.
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the stream if it still belongs to this epoch; says whether it did.
+    fn finish(&self, epoch: u64, end: End) -> bool {
+        {
+            let mut shared = self.lock();
+            if shared.epoch != epoch || shared.end.is_some() {
+                return false;
+            }
+            let now = self.began.elapsed();
+            let shared = &mut *shared;
+            let left = shared.opening.finish(shared.ring.headers());
+            shared.admit(left, now);
+            shared.end = Some(end);
+        }
+        self.appended.notify_waiters();
+        true
+    }
+}
+
+impl Shared {
+    fn push(&mut self, kind: MediaKind, wire: u32, payload: Bytes, now: std::time::Duration) {
+        let shape = Shape::of(kind, &payload);
+        self.figures.count(&shape, payload.len(), now);
+        if shape.class == Class::Malformed {
+            self.figures.dropped += 1;
+            return;
+        }
+        if shape.class.is_kept() {
+            let dts = self.timeline.place_of_header(shape.track);
+            self.append(
+                Tag {
+                    shape,
+                    dts,
+                    payload,
+                },
+                now,
+            );
+            return;
+        }
+        let dts = self.timeline.place(shape.track, wire);
+        let tag = Tag {
+            shape,
+            dts,
+            payload,
+        };
+        let admitted = self.opening.admit(tag, self.ring.headers(), now);
+        self.admit(admitted, now);
+    }
+
+    fn admit(&mut self, admitted: Admitted, now: std::time::Duration) {
+        match admitted {
+            Admitted::Now(tag) => self.append(tag, now),
+            Admitted::Held => {}
+            Admitted::Dropped => self.figures.dropped += 1,
+            Admitted::Released { tags, dropped } => {
+                self.figures.dropped += dropped as u64;
+                for tag in tags {
+                    self.append(tag, now);
+                }
+            }
+        }
+    }
+
+    fn append(&mut self, tag: Tag, now: std::time::Duration) {
+        match self.ring.append(tag, now) {
+            Appended::Kept | Appended::Repeated => {}
+            Appended::BeforeKeyframe | Appended::Refused => self.figures.dropped += 1,
+        }
+    }
+}
+
+/// A publisher's hold on a stream. Dropping it ends the stream, unless another publisher has taken it over.
+pub struct Producer {
+    stream: Arc<Stream>,
+    hub: Arc<Hub>,
+    epoch: u64,
+    superseded: watch::Receiver<bool>,
+    end: End,
+}
+
+impl Producer {
+    /// The stream that it feeds.
+    pub fn stream(&self) -> &Arc<Stream> {
+        &self.stream
+    }
+
+    /// Takes the stream's lock for a batch; the consumers are woken once, when the batch is dropped. `None` when another
+    /// publisher has taken over.
+    pub fn batch(&self) -> Option<Batch<'_>> {
+        let shared = self.stream.lock();
+        (shared.epoch == self.epoch).then(|| Batch {
+            shared: Some(shared),
+            stream: &self.stream,
+            now: self.stream.began.elapsed(),
+        })
+    }
+
+    /// Completes when the stream is taken over, or its publisher is told to go.
+    pub async fn superseded(&mut self) {
+        // The sender lives in the stream that `self` holds, or has sent `true` when it was replaced.
+        let _ = self.superseded.wait_for(|&gone| gone).await;
+    }
+
+    /// Whether the publisher was told to go.
+    pub fn is_superseded(&self) -> bool {
+        *self.superseded.borrow()
+    }
+
+    /// Ends the stream as the publisher wished: all that it sent is delivered.
+    pub fn finish(mut self) {
+        self.end = End::Clean;
+    }
+}
+
+impl Drop for Producer {
+    fn drop(&mut self) {
+        if self.stream.finish(self.epoch, self.end) {
+            self.hub.forget(&self.stream);
+        }
+    }
+}
+
+/// A stretch of tags that are appended under one lock.
+pub struct Batch<'a> {
+    shared: Option<MutexGuard<'a, Shared>>,
+    stream: &'a Stream,
+    now: std::time::Duration,
+}
+
+impl Batch<'_> {
+    /// Appends one message with its wire timestamp.
+    pub fn push(&mut self, kind: MediaKind, wire: u32, payload: Bytes) {
+        if let Some(shared) = &mut self.shared {
+            shared.push(kind, wire, payload, self.now);
+        }
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        // The lock goes first: those who are woken want it.
+        self.shared = None;
+        self.stream.appended.notify_waiters();
+    }
+}
+
+/// A target's hold on a stream.
+pub struct Consumer {
+    stream: Arc<Stream>,
+    cursor: Cursor,
+}
+
+/// Where a drain ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// There is more right now.
+    More,
+    /// Nothing more until the stream is appended to.
+    CaughtUp,
+    /// Nothing more ever.
+    Ended(End),
+}
+
+impl Consumer {
+    /// The stream that it reads.
+    pub fn stream(&self) -> &Arc<Stream> {
+        &self.stream
+    }
+
+    /// Gives `sink` the next tags with their time for this target; see [`Cursor::drain`]. The stream's lock is held meanwhile.
+    pub fn drain(&mut self, budget: usize, sink: impl FnMut(&Tag, u32)) -> Drained {
+        let shared = self.stream.lock();
+        match (self.cursor.drain(&shared.ring, budget, sink), shared.end) {
+            (Reached::Budget, _) => Drained::More,
+            (Reached::End | Reached::NoStart, Some(end)) => Drained::Ended(end),
+            (Reached::End | Reached::NoStart, None) => Drained::CaughtUp,
+        }
+    }
+
+    /// How far behind the newest tag this target's next one is, in milliseconds.
+    pub fn lag_ms(&self) -> u64 {
+        self.cursor.lag_ms(&self.stream.lock().ring)
+    }
+
+    /// The time of the stream's newest tag, in milliseconds.
+    pub fn newest_dts(&self) -> Option<i64> {
+        self.stream.lock().ring.newest_dts()
+    }
+
+    /// Tags that this target could not be given because it fell too far behind.
+    pub fn skipped(&self) -> u64 {
+        self.cursor.skipped()
+    }
+}
