@@ -1,1 +1,15 @@
-//! (to be written)
+//! Sockets: who may be called and how, who may call, and what the kernel says about a connection.
+//!
+//! Nothing here knows RTMP or rules. `dial` is the only way out of the gateway, so that the address policy cannot be
+//! forgotten; `listener` is the only way in, so that every accepted connection holds a permit.
+
+pub mod address;
+
+pub mod dial;
+
+pub mod literal;
+pub mod own;
+pub mod policy;
+pub mod race;
+pub mod resolve;
+pub mod tls;
