@@ -1,0 +1,1 @@
+//! The handshake that precedes all chunks: it follows in the next change.
