@@ -101,3 +101,5 @@ pub const MESSAGES_PER_SECOND_MAX: u32 = 2000;
 pub const REDIRECTS_MAX: u32 = 3;
 /// Extra `connect` rounds for authentication in one attempt: the challenge and the answer.
 pub const AUTH_ROUNDS_MAX: u32 = 2;
+/// Longest salt, challenge, nonce or opaque value of an authentication, in bytes. Those seen stay below 100.
+pub const AUTH_VALUE_BYTES_MAX: usize = 512;

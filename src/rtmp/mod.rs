@@ -4,6 +4,7 @@
 //! sends. The order of the modules is the order of the protocol: handshake, chunks, messages, AMF0, commands.
 
 pub mod amf0;
+pub mod auth;
 pub mod chunk;
 pub mod command;
 pub mod handshake;
