@@ -81,7 +81,7 @@ pub const CONNECTS_MAX: u32 = 1;
 pub const CREATE_STREAMS_MAX: u32 = 4;
 /// `publish` commands on one connection.
 pub const PUBLISHES_MAX: u32 = 1;
-/// Commands on one connection. A publisher's whole life needs about ten.
+/// Commands on one connection until a publish is accepted; later only their rate counts. A whole life needs about ten.
 pub const COMMANDS_MAX: u32 = 64;
 /// Commands within one second.
 pub const COMMANDS_PER_SECOND_MAX: u32 = 20;
@@ -101,5 +101,16 @@ pub const MESSAGES_PER_SECOND_MAX: u32 = 2000;
 pub const REDIRECTS_MAX: u32 = 3;
 /// Extra `connect` rounds for authentication in one attempt: the challenge and the answer.
 pub const AUTH_ROUNDS_MAX: u32 = 2;
+/// Messages of any type before a publish is accepted. A publisher sends about ten.
+pub const MESSAGES_BEFORE_PUBLISH_MAX: u32 = 256;
+/// Answers of ours that wait to be sent, in bytes. A peer that talks and never reads makes them pile up; those of a whole
+/// conversation stay below 4 KiB.
+pub const OUTPUT_BYTES_MAX: usize = 64 * KIB;
 /// Longest salt, challenge, nonce or opaque value of an authentication, in bytes. Those seen stay below 100.
 pub const AUTH_VALUE_BYTES_MAX: usize = 512;
+/// Longest URL of a redirect, in bytes: a tcUrl and a name.
+pub const REDIRECT_URL_BYTES_MAX: usize = 2 * NAME_BYTES_MAX;
+/// What is kept of a peer's status description, in characters: one line that people read.
+pub const STATUS_DESCRIPTION_CHARS_MAX: usize = 256;
+/// What is kept of a peer's status code, in characters. The longest that is defined has 42.
+pub const STATUS_CODE_CHARS_MAX: usize = 64;

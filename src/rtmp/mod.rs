@@ -10,3 +10,4 @@ pub mod command;
 pub mod handshake;
 pub mod limits;
 pub mod message;
+pub mod session;

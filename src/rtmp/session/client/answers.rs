@@ -1,0 +1,186 @@
+//! What does an ingest's command mean for the push?
+
+use std::time::Duration;
+
+use super::{ClientEvent, ClientSession, Ended, Fault, Redirect, Refused, Step, transaction};
+use crate::rtmp::amf0::Value;
+use crate::rtmp::auth::{self, Verdict};
+use crate::rtmp::command::Command;
+use crate::rtmp::limits::REDIRECT_URL_BYTES_MAX;
+use crate::rtmp::session::{Action, Meaning, Stage, meaning, text};
+use crate::secret::Secret;
+
+impl ClientSession {
+    /// Takes one command of the server.
+    pub(super) fn answer(
+        &mut self,
+        command: &Command,
+        now: Duration,
+    ) -> Result<Option<ClientEvent>, Fault> {
+        self.commands = self.commands.saturating_add(1);
+        Ok(match command.name.as_str() {
+            "_result" => return self.result(command, now),
+            "_error" => self.error(command),
+            "onStatus" => self.status(command),
+            // Adobe's servers may refuse a name here already; the start itself is onStatus's to say.
+            "onFCPublish" => match meaning(self.stage(), level(command), code(command)) {
+                Meaning::Refused(action) => Some(self.refuse(command, action)),
+                _ => None,
+            },
+            "onFCUnpublish" if self.is_over_the_start() => Some(self.end(command)),
+            "close" => Some(self.end(command)),
+            _ => None,
+        })
+    }
+
+    /// A result with transaction 0 is taken for the pending call's, as gortmplib does.
+    fn result(&mut self, command: &Command, now: Duration) -> Result<Option<ClientEvent>, Fault> {
+        let answers = |call: f64| command.transaction == call || command.transaction == 0.0;
+        match self.step {
+            Step::Connecting if answers(transaction::CONNECT) => {
+                // OBS and FFmpeg go on whatever the result says; one that calls itself an error is none.
+                if let Meaning::Refused(action) =
+                    meaning(Stage::Connect, level(command), code(command))
+                {
+                    return Ok(Some(self.refuse(command, action)));
+                }
+                self.create_stream();
+            }
+            Step::Creating if answers(transaction::CREATE_STREAM) => {
+                let number = command.args.first().unwrap_or(&command.object).as_number();
+                match number.and_then(stream_number) {
+                    Some(stream_id) => self.publish(stream_id),
+                    // That of releaseStream or FCPublish.
+                    None if number.is_none() && command.transaction == 0.0 => {}
+                    None => return Err(Fault::StreamNumber),
+                }
+            }
+            Step::Publishing(None) if answers(transaction::PUBLISH) => {
+                self.step = Step::Publishing(Some(now))
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    /// An error for releaseStream or FCPublish is nothing: servers that do not know them say so.
+    fn error(&mut self, command: &Command) -> Option<ClientEvent> {
+        let ours = match self.step {
+            Step::Connecting => true,
+            Step::Creating => command.transaction == transaction::CREATE_STREAM,
+            Step::Publishing(_) => {
+                command.transaction == transaction::PUBLISH || command.transaction == 0.0
+            }
+            Step::Live | Step::Finishing(_) | Step::Over(_) => false,
+        };
+        if !ours {
+            return None;
+        }
+        let action = match meaning(self.stage(), "error", code(command)) {
+            Meaning::Refused(action) => action,
+            _ => Action::RetryBackoff,
+        };
+        Some(self.refuse(command, action))
+    }
+
+    fn status(&mut self, command: &Command) -> Option<ClientEvent> {
+        match meaning(self.stage(), level(command), code(command)) {
+            Meaning::Started if matches!(self.step, Step::Publishing(_)) => Some(self.start()),
+            Meaning::Refused(action) => Some(self.refuse(command, action)),
+            // Before the start it is the end of somebody else's publication, which releaseStream may have brought about.
+            Meaning::Ended
+                if self.is_over_the_start() || code(command) != "NetStream.Unpublish.Success" =>
+            {
+                Some(self.end(command))
+            }
+            Meaning::Reconnect if self.step == Step::Live => {
+                let tc_url = text_of(command, "tcUrl")
+                    .filter(|url| !url.is_empty() && url.len() <= REDIRECT_URL_BYTES_MAX);
+                Some(ClientEvent::ReconnectRequest {
+                    tc_url: tc_url.map(Secret::from),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn is_over_the_start(&self) -> bool {
+        matches!(self.step, Step::Live | Step::Finishing(_))
+    }
+
+    /// A refusal, or the redirect or the question for credentials that hides in one.
+    fn refuse(&mut self, command: &Command, action: Action) -> ClientEvent {
+        let stage = self.stage();
+        self.step = Step::Over(stage);
+        let description = text_of(command, "description").unwrap_or_default();
+        let mut action = action;
+        if stage == Stage::Connect {
+            match auth::verdict(description) {
+                Some(Verdict::Asked(challenge)) => return ClientEvent::Auth(challenge),
+                Some(Verdict::Failed) => action = Action::Permanent,
+                None => {}
+            }
+        }
+        if let Some(redirect) = redirect(command) {
+            return ClientEvent::Redirect(redirect);
+        }
+        ClientEvent::Refused(Refused {
+            stage,
+            code: text::code(code(command), &self.config.name),
+            description: text::description(description).into(),
+            action,
+        })
+    }
+
+    fn end(&mut self, command: &Command) -> ClientEvent {
+        self.step = Step::Over(self.stage());
+        let code = Some(code(command))
+            .filter(|code| !code.is_empty())
+            .unwrap_or(&command.name);
+        ClientEvent::Ended(Ended {
+            code: text::code(code, &self.config.name),
+            description: text::description(text_of(command, "description").unwrap_or_default())
+                .into(),
+        })
+    }
+}
+
+/// The status object: behind the command object where it is in its place, and in that place where a server left one out.
+fn info(command: &Command) -> &Value {
+    command
+        .args
+        .iter()
+        .find(|value| value.properties().is_some())
+        .unwrap_or(&command.object)
+}
+
+fn text_of<'a>(command: &'a Command, key: &str) -> Option<&'a str> {
+    info(command).property(key).and_then(Value::as_str)
+}
+
+fn code(command: &Command) -> &str {
+    text_of(command, "code").unwrap_or_default()
+}
+
+fn level(command: &Command) -> &str {
+    text_of(command, "level").unwrap_or_default()
+}
+
+/// `ex.redirect` is a tcUrl (Adobe); `ex.redirect2` a whole URL (SRS).
+fn redirect(command: &Command) -> Option<Redirect> {
+    let ex = info(command).property("ex")?;
+    let url = |key| {
+        let url = ex.property(key).and_then(Value::as_str)?;
+        (!url.is_empty() && url.len() <= REDIRECT_URL_BYTES_MAX).then(|| url.to_owned())
+    };
+    url("redirect2")
+        .map(Redirect::Url)
+        .or_else(|| url("redirect").map(Redirect::TcUrl))
+}
+
+/// A stream number as it can stand in a chunk header.
+fn stream_number(number: f64) -> Option<u32> {
+    let whole = number >= 0.0 && number <= f64::from(u32::MAX) && number.fract() == 0.0;
+    // Checked just now.
+    whole.then_some(number as u32)
+}

@@ -1,0 +1,57 @@
+//! The two conversations that RTMP knows: a publisher talks to us ([`server`]), and we talk to an ingest ([`client`]).
+//!
+//! Both are values: bytes and the time go in, events and bytes to send come out. There is no socket, clock, task, lock
+//! or log here, and no handle either, so a session can be stored, moved and tested at every split point of its input.
+//!
+//! `docs/rtmp.md` says which answer or tolerance is owed to which program.
+
+pub mod client;
+pub mod server;
+
+mod address;
+mod connect;
+mod link;
+mod rate;
+mod script;
+mod status;
+mod text;
+
+use bytes::Bytes;
+
+pub use link::LinkError;
+pub use status::{Action, Meaning, Stage, meaning};
+
+use super::message::MessageType;
+
+/// What a message of a live stream carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MediaKind {
+    /// An FLV audio tag body.
+    Audio,
+    /// An FLV video tag body.
+    Video,
+    /// AMF0 values, the first one the name (`onMetaData` mostly).
+    Data,
+}
+
+impl MediaKind {
+    /// The message type that carries it; data travels as AMF0, whatever it came as.
+    pub fn type_id(self) -> u8 {
+        match self {
+            Self::Audio => MessageType::AUDIO,
+            Self::Video => MessageType::VIDEO,
+            Self::Data => MessageType::DATA_AMF0,
+        }
+    }
+}
+
+/// One message of a live stream. The payload is the reader's own buffer, shared and not copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Media {
+    /// What the payload is.
+    pub kind: MediaKind,
+    /// Milliseconds, modulo 2^32, as the publisher sent it.
+    pub timestamp: u32,
+    /// The tag body; it may be empty (silence, in audio).
+    pub payload: Bytes,
+}
