@@ -429,6 +429,8 @@ fn no_printing_of_a_url_shows_its_key() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn the_pieces_make_up_the_whole(
         host in "[a-z][a-z0-9.-]{0,12}", port in proptest::option::of(1..=65535_u16), path in "[a-z0-9/?#&=%.:@{}~+-]{0,30}",

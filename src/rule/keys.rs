@@ -66,6 +66,11 @@ impl AppName {
         Ok(Self(text.into()))
     }
 
+    /// `live`: the app that is there where none is configured.
+    pub fn live() -> Self {
+        Self("live".into())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -87,6 +92,10 @@ impl StreamName {
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         within("stream name", text, STREAM_NAME_BYTES_MAX)?;
         Ok(Self(text.into()))
+    }
+
+    pub(super) fn star() -> Self {
+        Self("*".into())
     }
 
     /// The name as text.

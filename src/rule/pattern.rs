@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::keys::{KeyError, StreamName};
 
 /// One name, or a pattern in which each `*` stands for any characters, none included.
@@ -23,6 +26,14 @@ impl StreamPattern {
         let text = StreamName::parse(text)?;
         let is_literal = !text.as_str().contains('*');
         Ok(Self { text, is_literal })
+    }
+
+    /// `*`: every name.
+    pub fn every() -> Self {
+        Self {
+            text: StreamName::star(),
+            is_literal: false,
+        }
     }
 
     /// The name and nothing else, even where it has a `*`: for vendor doors.
@@ -84,6 +95,18 @@ impl fmt::Debug for StreamPattern {
             if self.is_literal { "=" } else { "~" },
             self.text
         )
+    }
+}
+
+impl Serialize for StreamPattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for StreamPattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 

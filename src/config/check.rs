@@ -1,0 +1,363 @@
+//! What no type can say: bounds, keys that belong together, and keys that wait for their feature.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+
+use tracing_subscriber::EnvFilter;
+
+use super::certificates;
+use super::sections::{AppConfig, PublishAuth};
+use super::tree::{Entry, Node, Value, entry_key, item_key};
+use super::typed::Fault;
+use super::{Config, TlsListenerConfig};
+use crate::rule::RuleId;
+use crate::secret::Secret;
+
+/// Above this a tick is no longer "at once" for anybody.
+const FLUSH_INTERVAL_MS_MAX: u64 = 500;
+
+/// A publisher that is gone for an hour is gone.
+const GRACE_MS_MAX: u64 = 3_600_000;
+
+/// Longer than any supervisor of services waits for a stop.
+const DRAIN_MS_MAX: u64 = 600_000;
+
+/// The smallest chunk size of the protocol (RTMP 1.0, 5.4.1 names 128 as its default; below it headers eat the line).
+const CHUNK_SIZE_MIN: u32 = 128;
+
+/// Larger chunks save nothing and block a connection's audio behind its video.
+const CHUNK_SIZE_MAX: u32 = 65_536;
+
+/// More connections a second than one machine can shake hands for.
+const STARTS_PER_SECOND_MAX: u32 = 10_000;
+
+/// Apps are tenants; each has its own counters.
+const APPS_MAX: usize = 1_000;
+
+/// Keys of one app; each publish is compared with all of them.
+const PUBLISH_KEYS_MAX: usize = 1_000;
+
+/// The longest publish key, in bytes; it has to fit into a stream name's query.
+const PUBLISH_KEY_BYTES_MAX: usize = 512;
+
+/// Rules of one file.
+const RULES_MAX: usize = 10_000;
+
+/// Keys of the contract whose feature this version lacks: the table, and the key in it.
+const NOT_YET: [(&str, &str); 13] = [
+    ("", "inputs"),
+    ("", "cdn_auth"),
+    ("apps", "sign_secret"),
+    ("apps", "publish_hook"),
+    ("apps", "callback_url"),
+    ("apps", "callback_secret"),
+    ("apps", "client_secret"),
+    ("apps", "events_url"),
+    ("apps", "environments"),
+    ("apps", "secret_id"),
+    ("apps", "secret_key"),
+    ("apps", "platform"),
+    ("rules", "backup_url"),
+];
+
+/// A wrong value and its key.
+pub(super) struct Wrong {
+    pub key: String,
+    pub reason: String,
+}
+
+fn wrong<T>(key: impl Into<String>, reason: impl Into<String>) -> Result<T, Wrong> {
+    Err(Wrong {
+        key: key.into(),
+        reason: reason.into(),
+    })
+}
+
+/// Refuses what would have to be ignored.
+pub(super) fn not_yet(root: &Node) -> Result<(), Fault> {
+    for (table, key) in NOT_YET {
+        let found = match table {
+            "" => root.entry(key),
+            _ => items(root, table).iter().find_map(|item| item.entry(key)),
+        };
+        if let Some(Entry { name, source, node }) = found {
+            let reason = format!("this version does not have {name} yet");
+            return Err(Fault {
+                place: Some((node.key.clone(), source.clone())),
+                reason,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn items<'a>(root: &'a Node, table: &str) -> &'a [Node] {
+    match root.entry(table).map(|entry| &entry.node.value) {
+        Some(Value::List(items)) => items,
+        _ => &[],
+    }
+}
+
+/// Checks everything that is known before anything is started.
+pub(super) fn check(config: &Config) -> Result<(), Wrong> {
+    listeners(config)?;
+    http(config)?;
+    numbers(config)?;
+    if !is_filter(&config.log.level) {
+        let reason = "expected error, warn, info, debug, trace or off, or a filter such as info,aqueduct::egress=debug";
+        return wrong("log.level", reason);
+    }
+    if config.store.path.as_os_str().is_empty() {
+        return wrong("store.path", "the path is empty");
+    }
+    if let Some(file) = &config.egress.ca_certificates {
+        certificates::check_roots(file)
+            .or_else(|reason| wrong("egress.ca_certificates", reason))?;
+    }
+    apps(config)?;
+    rules(config)
+}
+
+fn listeners(config: &Config) -> Result<(), Wrong> {
+    let mut taken: Vec<(SocketAddr, &str)> = Vec::new();
+    for (key, listen) in all_listeners(config) {
+        if let Some((_, first)) = taken
+            .iter()
+            .find(|(address, _)| listen.port() != 0 && *address == listen)
+        {
+            return wrong(
+                format!("{key}.listen"),
+                format!("{listen} is taken by {first}.listen"),
+            );
+        }
+        taken.push((listen, key));
+    }
+    for (section, tls) in [("rtmps", &config.rtmps), ("https", &config.https)] {
+        if let Some(TlsListenerConfig {
+            certificate,
+            private_key,
+            ..
+        }) = tls
+        {
+            certificates::check_pair(certificate, private_key)
+                .or_else(|(key, reason)| wrong(entry_key(section, key), reason))?;
+        }
+    }
+    match &config.rtmp.advertise {
+        Some(url) if !is_server(url) => wrong(
+            "rtmp.advertise",
+            "expected rtmp://host[:port] or rtmps://host[:port]",
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn all_listeners(config: &Config) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+    let tls = |section: &Option<TlsListenerConfig>| section.as_ref().map(|tls| tls.listen);
+    let on = [
+        ("rtmp", Some(config.rtmp.listen)),
+        ("http", Some(config.http.listen)),
+    ];
+    let in_tls = [("rtmps", tls(&config.rtmps)), ("https", tls(&config.https))];
+    on.into_iter()
+        .chain(in_tls)
+        .filter_map(|(key, listen)| Some((key, listen?)))
+}
+
+/// Whether a URL names a server and nothing on it.
+fn is_server(url: &str) -> bool {
+    let probe = format!("{}/app/name", url.trim_end_matches('/'));
+    crate::rule::TargetUrl::parse(&probe).is_ok_and(|target| {
+        target.app() == "app" && target.name() == "name" && target.credentials().is_none()
+    })
+}
+
+fn http(config: &Config) -> Result<(), Wrong> {
+    if let Some(token) = &config.http.token {
+        let is_header_text = token.expose().bytes().all(|byte| byte.is_ascii_graphic());
+        if token.is_empty() || !is_header_text {
+            return wrong(
+                "http.token",
+                "the token must be visible ASCII without spaces, and not empty",
+            );
+        }
+    }
+    for (index, host) in config.http.allowed_hosts.iter().enumerate() {
+        let plain =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+        if host.is_empty() || !host.chars().all(plain) {
+            return wrong(
+                item_key("http.allowed_hosts", index),
+                "expected a host name, with or without a port",
+            );
+        }
+    }
+    Ok(())
+}
+
+fn numbers(config: &Config) -> Result<(), Wrong> {
+    let relay = &config.relay;
+    let egress = &config.egress;
+    within(
+        "relay.flush_interval_ms",
+        relay.flush_interval_ms,
+        0,
+        FLUSH_INTERVAL_MS_MAX,
+    )?;
+    within("relay.grace_ms", relay.grace_ms, 0, GRACE_MS_MAX)?;
+    within("relay.drain_ms", relay.drain_ms, 0, DRAIN_MS_MAX)?;
+    chunk_size("egress.chunk_size", egress.chunk_size)?;
+    within(
+        "egress.starts_per_second",
+        egress.starts_per_second.into(),
+        1,
+        STARTS_PER_SECOND_MAX.into(),
+    )
+}
+
+fn within(key: &str, number: u64, min: u64, max: u64) -> Result<(), Wrong> {
+    if (min..=max).contains(&number) {
+        return Ok(());
+    }
+    wrong(key, format!("the number must be from {min} to {max}"))
+}
+
+fn chunk_size(key: &str, bytes: u32) -> Result<(), Wrong> {
+    within(
+        key,
+        bytes.into(),
+        CHUNK_SIZE_MIN.into(),
+        CHUNK_SIZE_MAX.into(),
+    )
+}
+
+/// A single word that is no level would be taken for a module's name, and a slip in typing would silence the log.
+fn is_filter(text: &str) -> bool {
+    let is_level = |part: &str| {
+        ["off", "error", "warn", "info", "debug", "trace"]
+            .iter()
+            .any(|level| part.trim().eq_ignore_ascii_case(level))
+    };
+    text.split(',')
+        .all(|part| is_level(part) || part.contains('='))
+        && EnvFilter::builder().parse(text).is_ok()
+}
+
+fn apps(config: &Config) -> Result<(), Wrong> {
+    if config.apps.is_empty() || config.apps.len() > APPS_MAX {
+        return wrong("apps", format!("there must be from 1 to {APPS_MAX} apps"));
+    }
+    let (mut names, mut ids) = (HashSet::new(), HashSet::new());
+    for (index, app) in config.apps.iter().enumerate() {
+        let key = |name: &str| entry_key(&item_key("apps", index), name);
+        if !names.insert(&app.name) {
+            return wrong(
+                key("name"),
+                format!("there are two apps of the name {}", app.name),
+            );
+        }
+        if app.app_id.is_some_and(|id| !ids.insert(id)) {
+            return wrong(key("app_id"), "another app has the same app_id");
+        }
+        zego(app, &key)?;
+        publish_keys(app, &key)?;
+        authentication(config, app, &key)?;
+    }
+    Ok(())
+}
+
+fn zego(app: &AppConfig, key: &dyn Fn(&str) -> String) -> Result<(), Wrong> {
+    match (app.app_id, &app.server_secret) {
+        (Some(0), _) => wrong(key("app_id"), "the number must be from 1 to 4294967295"),
+        (_, Some(secret)) if secret.is_empty() => {
+            wrong(key("server_secret"), "the secret is empty")
+        }
+        (Some(_), None) => wrong(key("app_id"), "app_id needs server_secret beside it"),
+        (None, Some(_)) => wrong(key("server_secret"), "server_secret needs app_id beside it"),
+        _ => Ok(()),
+    }
+}
+
+fn publish_keys(app: &AppConfig, key: &dyn Fn(&str) -> String) -> Result<(), Wrong> {
+    if app.publish_keys.len() > PUBLISH_KEYS_MAX {
+        return wrong(
+            key("publish_keys"),
+            format!("there are more than {PUBLISH_KEYS_MAX} keys"),
+        );
+    }
+    match app
+        .publish_keys
+        .iter()
+        .position(|secret| !is_publish_key(secret))
+    {
+        Some(index) => wrong(
+            item_key(&key("publish_keys"), index),
+            format!(
+                "a key has 1 to {PUBLISH_KEY_BYTES_MAX} bytes, and no spaces, control characters, & or #"
+            ),
+        ),
+        None => Ok(()),
+    }
+}
+
+/// A key is shown as `stream?key=...`; these characters would end it early.
+fn is_publish_key(secret: &Secret) -> bool {
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '&' | '#');
+    (1..=PUBLISH_KEY_BYTES_MAX).contains(&secret.expose().len()) && !secret.expose().contains(odd)
+}
+
+fn authentication(
+    config: &Config,
+    app: &AppConfig,
+    key: &dyn Fn(&str) -> String,
+) -> Result<(), Wrong> {
+    match app.publish_auth {
+        Some(PublishAuth::Key) if app.publish_keys.is_empty() => {
+            wrong(key("publish_auth"), "\"key\" needs publish_keys")
+        }
+        None if app.publish_keys.is_empty() => match open_listener(config) {
+            Some(listen) => wrong(
+                key("publish_auth"),
+                format!(
+                    "anybody who reaches {listen} could publish to the app {}; set publish_keys, or publish_auth = \"none\" \
+                     if that is meant",
+                    app.name
+                ),
+            ),
+            None => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// Where publishers from other machines come in.
+fn open_listener(config: &Config) -> Option<SocketAddr> {
+    let tls = config.rtmps.as_ref().map(|tls| tls.listen);
+    [Some(config.rtmp.listen), tls]
+        .into_iter()
+        .flatten()
+        .find(|listen| !listen.ip().to_canonical().is_loopback())
+}
+
+fn rules(config: &Config) -> Result<(), Wrong> {
+    if config.rules.len() > RULES_MAX {
+        return wrong("rules", format!("there are more than {RULES_MAX} rules"));
+    }
+    let mut seen: HashSet<RuleId> = HashSet::new();
+    for (index, rule) in config.rules.iter().enumerate() {
+        let here = item_key("rules", index);
+        if config.app(&rule.app).is_none() {
+            return wrong(
+                entry_key(&here, "app"),
+                format!("there is no app {}", rule.app),
+            );
+        }
+        if !seen.insert(rule.id()) {
+            return wrong(here, "an earlier rule has the same app, stream and url");
+        }
+        if let Some(bytes) = rule.chunk_size {
+            chunk_size(&entry_key(&here, "chunk_size"), bytes)?;
+        }
+    }
+    Ok(())
+}

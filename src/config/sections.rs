@@ -1,0 +1,290 @@
+//! The sections of the configuration, their keys, and what holds where a key is not set.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use time::OffsetDateTime;
+
+use crate::rule::{AppName, StreamPattern, UrlTemplate};
+use crate::secret::Secret;
+
+/// `[rtmp]`: where publishers come in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RtmpConfig {
+    /// The address and port to listen on.
+    #[serde(deserialize_with = "address")]
+    pub listen: SocketAddr,
+    /// `rtmp://host[:port]` as publishers reach it from outside; for push URLs that the gateway hands out.
+    pub advertise: Option<String>,
+}
+
+impl Default for RtmpConfig {
+    fn default() -> Self {
+        Self {
+            listen: loopback(1935),
+            advertise: None,
+        }
+    }
+}
+
+/// `[rtmps]` and `[https]`: a listener with TLS, off where the section is absent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TlsListenerConfig {
+    /// The address and port to listen on.
+    #[serde(deserialize_with = "address")]
+    pub listen: SocketAddr,
+    /// A PEM file with the certificate and its chain.
+    pub certificate: PathBuf,
+    /// A PEM file with the certificate's key.
+    pub private_key: PathBuf,
+}
+
+/// `[http]`: the doors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpConfig {
+    /// The address and port to listen on.
+    #[serde(deserialize_with = "address")]
+    pub listen: SocketAddr,
+    /// The bearer token; where none is set, one is made and kept in the data directory.
+    pub token: Option<Secret>,
+    /// Names by which the doors may be called, beside loopback's and the listener's own.
+    pub allowed_hosts: Vec<String>,
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            listen: loopback(8080),
+            token: None,
+            allowed_hosts: Vec::new(),
+        }
+    }
+}
+
+/// `[store]`: what survives a restart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// The data directory; made where it is missing.
+    pub path: PathBuf,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from("./aqueduct-data"),
+        }
+    }
+}
+
+/// `[relay]`: from a publisher to its targets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RelayConfig {
+    /// How often sockets are read and written, in milliseconds; 0 reads and writes at once and costs the most.
+    pub flush_interval_ms: u64,
+    /// How long targets stay connected while their publisher is gone, in milliseconds. It is read and behaves as 0.
+    pub grace_ms: u64,
+    /// What happens to a second publisher of a live stream.
+    pub duplicate_publisher: DuplicatePublisher,
+    /// How long a shutdown may take, in milliseconds.
+    pub drain_ms: u64,
+}
+
+impl RelayConfig {
+    /// [`flush_interval_ms`](Self::flush_interval_ms) as a duration.
+    pub fn flush_interval(&self) -> Duration {
+        Duration::from_millis(self.flush_interval_ms)
+    }
+
+    /// [`drain_ms`](Self::drain_ms) as a duration.
+    pub fn drain(&self) -> Duration {
+        Duration::from_millis(self.drain_ms)
+    }
+}
+
+impl Default for RelayConfig {
+    fn default() -> Self {
+        Self {
+            flush_interval_ms: 30,
+            grace_ms: 15_000,
+            duplicate_publisher: DuplicatePublisher::Takeover,
+            drain_ms: 5_000,
+        }
+    }
+}
+
+/// What happens to a second publisher of a live stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DuplicatePublisher {
+    /// It takes the stream over, if it shows what the first one showed.
+    Takeover,
+    /// It is refused.
+    Reject,
+}
+
+/// `[egress]`: towards the targets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EgressConfig {
+    /// The size of our chunks, in bytes, where a rule has none of its own.
+    pub chunk_size: u32,
+    /// Whether targets may be on loopback, private and link-local addresses.
+    pub allow_private_addresses: bool,
+    /// A PEM file with roots for RTMPS targets, in place of the platform's.
+    pub ca_certificates: Option<PathBuf>,
+    /// How many connections to targets are started within a second, over all targets.
+    pub starts_per_second: u32,
+}
+
+impl Default for EgressConfig {
+    fn default() -> Self {
+        Self {
+            chunk_size: 4096,
+            allow_private_addresses: false,
+            ca_certificates: None,
+            starts_per_second: 50,
+        }
+    }
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// How a line looks.
+    pub format: LogFormat,
+    /// A level, or a filter such as `info,aqueduct::egress=debug`.
+    pub level: String,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            level: "info".to_owned(),
+        }
+    }
+}
+
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one JSON object a line.
+    Json,
+}
+
+/// `[[apps]]`: an RTMP application, and the tenant that owns its streams.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppConfig {
+    /// What publishers put after the host.
+    pub name: AppName,
+    /// What publishers have to show; see [`auth`](Self::auth) for what holds where it is not set.
+    #[serde(default)]
+    pub publish_auth: Option<PublishAuth>,
+    /// The keys of which a publisher shows one, as `stream?key=...`.
+    #[serde(default)]
+    pub publish_keys: Vec<Secret>,
+    /// The ZEGO door's AppId.
+    #[serde(default)]
+    pub app_id: Option<u32>,
+    /// The ZEGO door's ServerSecret.
+    #[serde(default)]
+    pub server_secret: Option<Secret>,
+}
+
+impl AppConfig {
+    /// An app with nothing but a name.
+    pub fn named(name: AppName) -> Self {
+        Self {
+            name,
+            publish_auth: None,
+            publish_keys: Vec::new(),
+            app_id: None,
+            server_secret: None,
+        }
+    }
+
+    /// What publishers have to show: a key where keys are set, otherwise nothing.
+    ///
+    /// A checked configuration is open without having said so only where RTMP listens on loopback.
+    pub fn auth(&self) -> PublishAuth {
+        match self.publish_auth {
+            Some(auth) => auth,
+            None if self.publish_keys.is_empty() => PublishAuth::None,
+            None => PublishAuth::Key,
+        }
+    }
+}
+
+/// What a publisher has to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PublishAuth {
+    /// One of the app's keys.
+    Key,
+    /// Nothing.
+    None,
+}
+
+impl<'de> Deserialize<'de> for PublishAuth {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "key" => Ok(Self::Key),
+            "none" => Ok(Self::None),
+            later @ ("signed" | "hook") => Err(D::Error::custom(format_args!(
+                "this version does not have \"{later}\" yet"
+            ))),
+            _ => Err(D::Error::custom("expected \"key\" or \"none\"")),
+        }
+    }
+}
+
+/// `[[rules]]`: a stream, or all that fit, to one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleConfig {
+    /// The app.
+    #[serde(default = "AppName::live")]
+    pub app: AppName,
+    /// One name, or a pattern with `*`.
+    #[serde(default = "StreamPattern::every")]
+    pub stream: StreamPattern,
+    /// The target; `{app}` and `{stream}` after the app.
+    pub url: UrlTemplate,
+    /// Whether it is in force.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// When it ends by itself.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    pub stop_at: Option<OffsetDateTime>,
+    /// The size of our chunks towards this target, in bytes.
+    #[serde(default)]
+    pub chunk_size: Option<u32>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)
+}
+
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| {
+        D::Error::custom("expected an address and a port, such as 127.0.0.1:1935 or [::1]:1935")
+    })
+}
