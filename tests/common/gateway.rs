@@ -92,7 +92,9 @@ impl Site {
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let mut program = Program::start("aqueduct", &mut command);
         let (rtmp, http) = eventually("aqueduct says where it listens", START, || {
-            let found = listeners(&program.output());
+            let output = program.output();
+            let found =
+                listener(&output, "RTMP", "rtmp://").zip(listener(&output, "HTTP", "http://"));
             if found.is_none() {
                 assert!(
                     program.ended().is_none(),
@@ -122,22 +124,15 @@ impl Site {
     }
 }
 
-/// Reads the two addresses from what `serve` prints at its start.
-fn listeners(output: &str) -> Option<(SocketAddr, SocketAddr)> {
-    let address_behind = |label: &str, scheme: &str| {
-        let line = output
-            .lines()
-            .find(|line| line.trim_start().starts_with(label) && line.contains(scheme))?;
-        let rest = line.split(scheme).nth(1)?;
-        let end = rest
-            .find(|c: char| c != '.' && c != ':' && !c.is_ascii_digit())
-            .unwrap_or(rest.len());
-        rest[..end].parse().ok()
-    };
-    Some((
-        address_behind("RTMP", "rtmp://")?,
-        address_behind("HTTP", "http://")?,
-    ))
+/// Reads an address from what `serve` prints at its start: the line that begins with the label, behind the scheme.
+fn listener(output: &str, label: &str, scheme: &str) -> Option<SocketAddr> {
+    let is_wanted =
+        |line: &&str| line.split_whitespace().next() == Some(label) && line.contains(scheme);
+    let rest = output.lines().find(is_wanted)?.split(scheme).nth(1)?;
+    let end = rest
+        .find(|c: char| c != '.' && c != ':' && !c.is_ascii_digit())
+        .unwrap_or(rest.len());
+    rest[..end].parse().ok()
 }
 
 /// A running gateway; it is killed with the value.
@@ -153,6 +148,11 @@ impl Gateway {
     /// Where to publish a stream of app `live`.
     pub fn publish_url(&self, name: &str) -> String {
         format!("rtmp://{}/live/{name}", self.rtmp)
+    }
+
+    /// A further listener's address, from the line that begins with its label.
+    pub fn listener(&self, label: &str, scheme: &str) -> Option<SocketAddr> {
+        listener(&self.output(), label, scheme)
     }
 
     pub fn pid(&self) -> u32 {

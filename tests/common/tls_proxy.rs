@@ -65,6 +65,13 @@ impl Drop for TlsProxy {
     }
 }
 
+/// A certificate for `localhost` and 127.0.0.1 that vouches for itself, and its key; both PEM.
+pub fn self_signed() -> (String, String) {
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).expect("two names that are right");
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
 async fn accept(
     listener: TcpListener,
     acceptor: TlsAcceptor,
