@@ -4,13 +4,16 @@
 //! apart the messages that hold messages.
 
 pub mod aggregate;
+mod error;
 mod header;
 mod outbox;
 mod reader;
+mod stream;
 mod writer;
 
+pub use error::ChunkError;
 pub use outbox::Outbox;
-pub use reader::{ChunkError, Reader};
+pub use reader::Reader;
 pub use writer::{Header, write};
 
 /// Value of a 3-byte timestamp field which says that the timestamp stands in four bytes behind the header.

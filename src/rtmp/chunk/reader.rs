@@ -1,71 +1,15 @@
 //! Chunks in, messages out.
 
 use bytes::Bytes;
-use thiserror::Error;
 
-use super::header::{self, ChunkHeader, Fields, Time};
+use super::error::ChunkError;
+use super::header::{self, ChunkHeader, Fields};
+use super::stream::{ChunkStream, Payload, reserve};
 use crate::rtmp::limits::{
-    BEFORE_PUBLISH_BYTES_MAX, CHUNK_SIZE_CHANGES_MAX, CHUNK_SIZE_INITIAL, CHUNK_SIZE_MAX,
-    CHUNK_SIZE_MIN, CHUNK_STREAMS_MAX, MESSAGE_LENGTH_MAX, PARTIAL_BYTES_MAX, PARTIAL_MESSAGES_MAX,
-    PAYLOAD_UNSEEN_BYTES_MAX,
+    CHUNK_SIZE_CHANGES_MAX, CHUNK_SIZE_INITIAL, CHUNK_SIZE_MAX, CHUNK_SIZE_MIN, CHUNK_STREAMS_MAX,
+    MESSAGE_LENGTH_MAX, PARTIAL_BYTES_MAX, PARTIAL_MESSAGES_MAX,
 };
-use crate::rtmp::message::{Message, MessageType, payload_bytes_max};
-
-/// Why a connection's bytes cannot be read on. The place in the stream is lost: close the connection; the same peer may
-/// connect again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum ChunkError {
-    /// A header that leans on an earlier one of its chunk stream, where there is none.
-    #[error(
-        "chunk stream {csid} begins with format {format}, which repeats a header that was never sent"
-    )]
-    NoHeaderBefore {
-        /// Chunk stream.
-        csid: u32,
-        /// Header format, 2 or 3.
-        format: u8,
-    },
-    /// A message of the chunk stream is unfinished and the header begins another, or changes its length or type.
-    #[error("chunk stream {csid}: a new message header inside a message")]
-    HeaderInsideMessage {
-        /// Chunk stream.
-        csid: u32,
-    },
-    /// A declared length beyond the bound of its type, or beyond what is taken before a publish.
-    #[error("message of type {type_id} declares {length} bytes; the limit is {limit}")]
-    MessageTooLong {
-        /// Message type.
-        type_id: u8,
-        /// Declared bytes.
-        length: u32,
-        /// Bytes allowed at this point.
-        limit: usize,
-    },
-    /// More chunk streams than [`CHUNK_STREAMS_MAX`].
-    #[error("more than {CHUNK_STREAMS_MAX} chunk streams")]
-    TooManyChunkStreams,
-    /// More unfinished messages than [`PARTIAL_MESSAGES_MAX`].
-    #[error("more than {PARTIAL_MESSAGES_MAX} unfinished messages at one time")]
-    TooManyPartialMessages,
-    /// Unfinished messages hold more than [`PARTIAL_BYTES_MAX`].
-    #[error("unfinished messages pass {PARTIAL_BYTES_MAX} bytes")]
-    PartialMessagesTooLong,
-    /// Set Chunk Size with fewer than four bytes.
-    #[error("Set Chunk Size of {length} bytes; it has 4")]
-    ChunkSizeCutOff {
-        /// Bytes of its payload.
-        length: usize,
-    },
-    /// Set Chunk Size with 0, with less than [`CHUNK_SIZE_MIN`], or with more than [`CHUNK_SIZE_MAX`].
-    #[error("chunk size {size}; {CHUNK_SIZE_MIN} to {CHUNK_SIZE_MAX} is taken")]
-    ChunkSizeOutOfRange {
-        /// The size that the peer set, in bytes.
-        size: u32,
-    },
-    /// More changes of the chunk size than [`CHUNK_SIZE_CHANGES_MAX`].
-    #[error("chunk size changed more than {CHUNK_SIZE_CHANGES_MAX} times")]
-    TooManyChunkSizeChanges,
-}
+use crate::rtmp::message::{Message, MessageType};
 
 /// Joins the chunks of one connection and one direction into messages.
 ///
@@ -92,29 +36,6 @@ enum Place {
     Header,
     /// In the payload of a chunk of `streams[stream]`, with `left` bytes to come, at least one.
     Payload { stream: usize, left: usize },
-}
-
-/// What the next chunk of this stream may refer to (RTMP 1.0, section 5.3.1.2), and its unfinished message.
-#[derive(Debug)]
-struct ChunkStream {
-    csid: u32,
-    timestamp: u32,
-    /// What a format 3 header that begins a message adds; after a format 0 header that header's timestamp.
-    delta: u32,
-    /// The extended timestamp field of the last header that had a time, if that had one: what format 3 chunks repeat.
-    extended: Option<u32>,
-    length: u32,
-    type_id: u8,
-    stream_id: u32,
-    payload: Payload,
-}
-
-#[derive(Debug)]
-enum Payload {
-    /// The next chunk begins a message.
-    None,
-    /// The next chunk continues this one, which is shorter than `length`.
-    Partial(Vec<u8>),
 }
 
 impl Default for Reader {
@@ -195,9 +116,12 @@ impl Reader {
             Some(at) => at,
             None => self.open(&header)?,
         };
-        let left = self.apply(at, header.fields)?;
+        let Some(stream) = self.streams.get_mut(at) else {
+            return Ok(None);
+        };
+        let left = stream.take_header(header.fields, self.publishing)?;
         *input = input.get(size..).unwrap_or_default();
-        Ok(Some((at, left)))
+        Ok(Some((at, left.min(self.chunk_size))))
     }
 
     fn find(&self, csid: u32) -> Option<usize> {
@@ -224,37 +148,6 @@ impl Reader {
             *place = self.streams.len() as u8;
         }
         Ok(self.streams.len() - 1)
-    }
-
-    /// Takes over the header's fields; gives the payload bytes of this chunk.
-    fn apply(&mut self, at: usize, fields: Fields) -> Result<usize, ChunkError> {
-        let Some(stream) = self.streams.get_mut(at) else {
-            return Ok(0);
-        };
-        let received = match &stream.payload {
-            Payload::Partial(bytes) => {
-                stream.check_continuation(fields)?;
-                bytes.len()
-            }
-            Payload::None => {
-                stream.begin_message(fields);
-                let limit = payload_bytes_max(stream.type_id);
-                let limit = if self.publishing {
-                    limit
-                } else {
-                    limit.min(BEFORE_PUBLISH_BYTES_MAX)
-                };
-                if stream.length as usize > limit {
-                    return Err(ChunkError::MessageTooLong {
-                        type_id: stream.type_id,
-                        length: stream.length,
-                        limit,
-                    });
-                }
-                0
-            }
-        };
-        Ok((stream.length as usize - received).min(self.chunk_size))
     }
 
     /// Takes what is there of a chunk's payload; gives the message where that was its end.
@@ -358,78 +251,6 @@ impl Reader {
     }
 }
 
-impl ChunkStream {
-    fn new(csid: u32) -> Self {
-        Self {
-            csid,
-            timestamp: 0,
-            delta: 0,
-            extended: None,
-            length: 0,
-            type_id: 0,
-            stream_id: 0,
-            payload: Payload::None,
-        }
-    }
-
-    fn begin_message(&mut self, fields: Fields) {
-        match fields {
-            Fields::Full {
-                time,
-                length,
-                type_id,
-                stream_id,
-            } => {
-                // A difference of 0 to what follows: the timestamp is set and not added.
-                self.timestamp = 0;
-                self.set_delta(time);
-                (self.length, self.type_id, self.stream_id) = (length, type_id, stream_id);
-            }
-            Fields::SameStream {
-                delta,
-                length,
-                type_id,
-            } => {
-                self.set_delta(delta);
-                (self.length, self.type_id) = (length, type_id);
-            }
-            Fields::DeltaOnly { delta } => self.set_delta(delta),
-            // FMLE begins messages so, after format 0 too, and means the spec's reading (section 5.3.1.2.4): add again.
-            Fields::Nothing => {}
-        }
-        self.timestamp = self.timestamp.wrapping_add(self.delta);
-    }
-
-    fn set_delta(&mut self, time: Time) {
-        self.delta = time.millis;
-        self.extended = time.extended.then_some(time.millis);
-    }
-
-    /// Only format 3 should continue a message. Some senders write a header of format 1 or 2 that says the same, which is
-    /// harmless; its delta is not a step in time. Anything else is a peer that lost its place, or CVE-2016-10191.
-    fn check_continuation(&self, fields: Fields) -> Result<(), ChunkError> {
-        match fields {
-            Fields::Nothing | Fields::DeltaOnly { .. } => Ok(()),
-            Fields::SameStream {
-                length, type_id, ..
-            } if (length, type_id) == (self.length, self.type_id) => Ok(()),
-            Fields::SameStream { .. } | Fields::Full { .. } => {
-                Err(ChunkError::HeaderInsideMessage { csid: self.csid })
-            }
-        }
-    }
-
-    fn message(&self, payload: Bytes) -> Message {
-        Message {
-            csid: self.csid,
-            timestamp: self.timestamp,
-            type_id: self.type_id,
-            stream_id: self.stream_id,
-            payload,
-        }
-    }
-}
-
 /// Whether `bytes` begin with the extended timestamp; none while too few are there to tell.
 ///
 /// The spec has format 3 chunks repeat it (section 5.3.1.3); older FFmpeg and librtmp and some hardware leave it out. Four
@@ -445,33 +266,4 @@ fn repeats(expected: u32, bytes: &[u8]) -> Option<bool> {
     } else {
         Some(false)
     }
-}
-
-/// Makes room for `more` bytes of a message of `length` bytes, of which `seen` have reached us, `more` among them. Gives the
-/// growth of the capacity, or none where `allowed` does not suffice.
-///
-/// Never reserves far beyond what has come: a length is only a claim. Small lengths and those that have come in whole
-/// are reserved once; others double, so that all copying stays linear.
-fn reserve(
-    bytes: &mut Vec<u8>,
-    more: usize,
-    seen: usize,
-    length: usize,
-    allowed: usize,
-) -> Option<usize> {
-    let before = bytes.capacity();
-    let needed = bytes.len() + more;
-    if needed <= before {
-        return Some(0);
-    }
-    let wanted = (bytes.len() + seen)
-        .max(2 * before)
-        .max(PAYLOAD_UNSEEN_BYTES_MAX)
-        .min(length);
-    let wanted = wanted.min(before + allowed);
-    if wanted < needed {
-        return None;
-    }
-    bytes.reserve_exact(wanted - bytes.len());
-    Some(bytes.capacity() - before)
 }
