@@ -4,12 +4,12 @@
 //! forgotten; `listener` is the only way in, so that every accepted connection holds a permit.
 
 pub mod address;
-
+pub mod close;
 pub mod dial;
-
 pub mod literal;
 pub mod own;
 pub mod policy;
 pub mod race;
 pub mod resolve;
+pub mod tcp_info;
 pub mod tls;
