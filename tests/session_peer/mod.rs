@@ -3,6 +3,7 @@
 // A test binary uses its own part of this, and a broken answer ends the test.
 #![allow(dead_code, clippy::expect_used)]
 
+pub mod ingest;
 pub mod publisher;
 
 use aqueduct::rtmp::amf0::Value;
