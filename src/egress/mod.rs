@@ -1,6 +1,17 @@
 //! Egress: what goes out. A pure plan says which pushes there should be, one supervisor carries it out, and a push is one
 //! target's life: attempts, retries, and the media in between.
 
+pub mod attempt;
+pub mod failure;
 pub mod gate;
+pub mod lag;
 pub mod plan;
+mod pump;
+pub mod push;
 pub mod status;
+pub mod supervisor;
+mod transport;
+
+pub use push::{Egress, Watch};
+pub use status::{Board, TargetState};
+pub use supervisor::Supervisor;

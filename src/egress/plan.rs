@@ -127,3 +127,154 @@ fn is_wished(rules: &RuleSet, push: &Running, now: OffsetDateTime) -> bool {
                 .is_ok_and(|url| url.expose() == push.url.expose())
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::{AppName, Origin, StreamPattern, UrlTemplate};
+    use std::time::Duration;
+
+    const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
+
+    fn rule(number: u8, stream: &str, url: &str) -> Rule {
+        Rule {
+            id: RuleId::from_random([number; 8]),
+            app: AppName::parse("live").unwrap(),
+            stream: StreamPattern::parse(stream).unwrap(),
+            url: UrlTemplate::parse(url).unwrap(),
+            enabled: true,
+            origin: Origin::Api,
+            created_at: NOW,
+            revision: u64::from(number),
+            stop_at: None,
+            chunk_size: None,
+        }
+    }
+
+    fn rules(rules: impl IntoIterator<Item = Rule>) -> RuleSet {
+        RuleSet::new(rules.into_iter().map(Arc::new))
+    }
+
+    fn stream(number: u64, name: &str) -> (StreamId, StreamKey) {
+        (
+            StreamId::from_number(number),
+            StreamKey::parse("live", name).unwrap(),
+        )
+    }
+
+    fn running(push: u64, rule: &Rule, stream: &(StreamId, StreamKey)) -> Running {
+        Running {
+            push: PushId(push),
+            rule: rule.id.clone(),
+            options: PushOptions::of(rule),
+            stream: stream.0,
+            key: stream.1.clone(),
+            url: rule.url.fill(&stream.1).unwrap(),
+            stopping: false,
+        }
+    }
+
+    /// `+url` for a start, `-push` for a stop.
+    fn steps(set: &RuleSet, live: &[(StreamId, StreamKey)], running: &[Running]) -> Vec<String> {
+        plan(set, live, running, NOW)
+            .into_iter()
+            .map(|step| match step {
+                Step::Start { url, .. } => format!("+{}", url.expose()),
+                Step::Stop(push) => format!("-{}", push.0),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_live_stream_gets_a_push_for_every_rule_that_wants_it() {
+        let set = rules([
+            rule(1, "cam", "rtmp://a/app/x"),
+            rule(2, "*", "rtmp://b/app/{stream}"),
+            rule(3, "other", "rtmp://c/app/y"),
+        ]);
+        let live = [stream(1, "cam")];
+        assert_eq!(
+            steps(&set, &live, &[]),
+            ["+rtmp://a/app/x", "+rtmp://b/app/cam"]
+        );
+        assert!(steps(&set, &[], &[]).is_empty());
+    }
+
+    #[test]
+    fn what_runs_as_wished_is_left_alone() {
+        let (one, two) = (
+            rule(1, "cam", "rtmp://a/app/x"),
+            rule(2, "cam", "rtmp://b/app/y"),
+        );
+        let live = [stream(1, "cam")];
+        let runs = [running(1, &one, &live[0])];
+        let set = rules([one, two]);
+        assert_eq!(steps(&set, &live, &runs), ["+rtmp://b/app/y"]);
+    }
+
+    #[test]
+    fn a_rule_that_is_gone_disabled_ended_or_changed_stops_its_push_only() {
+        let (one, two) = (
+            rule(1, "cam", "rtmp://a/app/x"),
+            rule(2, "cam", "rtmp://b/app/y"),
+        );
+        let live = [stream(1, "cam")];
+        let runs = [running(1, &one, &live[0]), running(2, &two, &live[0])];
+        let disabled = Rule {
+            enabled: false,
+            ..one.clone()
+        };
+        let over = Rule {
+            stop_at: Some(NOW),
+            ..one.clone()
+        };
+        let moved = rule(1, "cam", "rtmp://a/app/z");
+        let rechunked = Rule {
+            chunk_size: Some(60_000),
+            ..one
+        };
+        assert_eq!(steps(&rules([two.clone()]), &live, &runs), ["-1"]);
+        assert_eq!(steps(&rules([disabled, two.clone()]), &live, &runs), ["-1"]);
+        assert_eq!(steps(&rules([over, two.clone()]), &live, &runs), ["-1"]);
+        assert_eq!(
+            steps(&rules([moved, two.clone()]), &live, &runs),
+            ["-1", "+rtmp://a/app/z"]
+        );
+        assert_eq!(
+            steps(&rules([rechunked, two]), &live, &runs),
+            ["-1"],
+            "the new one starts when the old one has left the URL"
+        );
+    }
+
+    #[test]
+    fn a_push_whose_stream_ended_ends_by_itself_and_holds_its_url_meanwhile() {
+        let one = rule(1, "cam", "rtmp://a/app/x");
+        let runs = [running(1, &one, &stream(1, "cam"))];
+        let set = rules([one]);
+        assert!(steps(&set, &[], &runs).is_empty());
+        assert!(steps(&set, &[stream(2, "cam")], &runs).is_empty());
+        assert_eq!(steps(&set, &[stream(2, "cam")], &[]), ["+rtmp://a/app/x"]);
+    }
+
+    #[test]
+    fn two_rules_with_one_url_make_one_push() {
+        let set = rules([
+            rule(1, "cam", "rtmp://a/app/cam"),
+            rule(2, "*", "rtmp://a/app/{stream}"),
+        ]);
+        assert_eq!(steps(&set, &[stream(1, "cam")], &[]), ["+rtmp://a/app/cam"]);
+    }
+
+    #[test]
+    fn the_next_end_of_a_rule_is_known() {
+        let at = |seconds| NOW + Duration::from_secs(seconds);
+        let ending = |number, seconds| Rule {
+            stop_at: Some(at(seconds)),
+            ..rule(number, "*", "rtmp://a/app/x")
+        };
+        let set = rules([ending(1, 30), ending(2, 10), ending(3, 0)]);
+        assert_eq!(next_stop(&set, NOW), Some(at(10)));
+        assert_eq!(next_stop(&set, at(30)), None);
+    }
+}

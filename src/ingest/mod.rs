@@ -1,1 +1,70 @@
-//! (to be written)
+//! Ingest: what comes in. It accepts publishers, judges them, and feeds their streams' rings.
+
+pub mod admission;
+mod buffer;
+mod connection;
+mod flood;
+mod socket;
+
+pub use admission::{Admission, Apps, PublishAttempt, PublishAuth, Refused, Verdict};
+pub use connection::{Ended, NotPublished};
+
+use crate::relay::{DuplicatePolicy, Hub, Tick};
+use crate::rule::StreamKey;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tokio_util::sync::CancellationToken;
+
+/// What every publisher's connection is served with.
+pub struct Gate {
+    /// Where streams live.
+    pub hub: Arc<Hub>,
+    /// Who may publish.
+    pub admission: Arc<dyn Admission>,
+    /// The gateway's beat.
+    pub tick: Tick,
+    /// Cancelled when the gateway is about to end: no new publishers, and those that are there are seen off.
+    pub drain: CancellationToken,
+    /// Told what happens.
+    pub watch: Arc<dyn Watch>,
+    /// Whether a second publisher of a live stream is refused, whoever it is; it may change while the gateway runs.
+    pub reject_duplicates: AtomicBool,
+}
+
+/// Is told what publishers do: the logs and the metrics.
+pub trait Watch: Send + Sync {
+    /// A publisher was let in.
+    fn publish_started(&self, stream: &StreamKey, peer: SocketAddr, client: &str);
+    /// Its publish is over, after so many bytes.
+    fn publish_ended(&self, stream: &StreamKey, peer: SocketAddr, why: &Ended, bytes: u64);
+    /// A connection ended without a publish.
+    fn not_published(&self, peer: SocketAddr, why: &NotPublished);
+    /// So much media was read at once.
+    fn received(&self, received: Received);
+}
+
+/// What one turn of a publisher's connection brought.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Received {
+    /// Reads that it took.
+    pub reads: u32,
+    /// Bytes on the wire.
+    pub bytes: usize,
+    /// Tags of video, audio and data.
+    pub video: u64,
+    /// See `video`.
+    pub audio: u64,
+    /// See `video`.
+    pub data: u64,
+}
+
+impl Gate {
+    fn duplicate(&self) -> DuplicatePolicy {
+        if self.reject_duplicates.load(Ordering::Relaxed) {
+            DuplicatePolicy::Reject
+        } else {
+            DuplicatePolicy::Takeover
+        }
+    }
+}

@@ -96,6 +96,26 @@ impl Codec {
         )
     }
 
+    /// The FourCC that Enhanced RTMP knows the codec by.
+    pub fn four_cc(self) -> Option<[u8; 4]> {
+        Some(*match self {
+            Self::Avc => b"avc1",
+            Self::Hevc => b"hvc1",
+            Self::Vvc => b"vvc1",
+            Self::Av1 => b"av01",
+            Self::Vp8 => b"vp08",
+            Self::Vp9 => b"vp09",
+            Self::Aac => b"mp4a",
+            Self::Mp3 => b".mp3",
+            Self::Opus => b"Opus",
+            Self::Flac => b"fLaC",
+            Self::Ac3 => b"ac-3",
+            Self::Eac3 => b"ec-3",
+            Self::FourCc(four_cc) => return Some(four_cc),
+            Self::Legacy(_) | Self::None => return None,
+        })
+    }
+
     pub(super) fn from_four_cc(four_cc: [u8; 4]) -> Self {
         match &four_cc {
             b"avc1" => Self::Avc,

@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 /// One life of a stream, from its first publisher to its end. The same name gets a new one next time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -46,6 +47,7 @@ pub struct Stream {
     since: SystemTime,
     shared: Mutex<Shared>,
     appended: Notify,
+    ended: CancellationToken,
 }
 
 struct Shared {
@@ -79,6 +81,7 @@ impl Stream {
                 end: None,
             }),
             appended: Notify::new(),
+            ended: CancellationToken::new(),
         }
     }
 
@@ -135,6 +138,11 @@ impl Stream {
     /// it shall cover.
     pub fn appended(&self) -> Notified<'_> {
         self.appended.notified()
+    }
+
+    /// Completes once the stream has ended.
+    pub async fn ended(&self) {
+        self.ended.cancelled().await;
     }
 
     /// Ends the current publisher's hold; its connection learns of it and closes.
@@ -198,6 +206,7 @@ impl Stream {
             shared.admit(left, now);
             shared.end = Some(end);
         }
+        self.ended.cancel();
         self.appended.notify_waiters();
         true
     }

@@ -21,27 +21,16 @@ use bytes::Bytes;
 pub use link::LinkError;
 pub use status::{Action, Meaning, Stage, meaning};
 
+pub use crate::media::MediaKind;
+
 use super::message::MessageType;
 
-/// What a message of a live stream carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MediaKind {
-    /// An FLV audio tag body.
-    Audio,
-    /// An FLV video tag body.
-    Video,
-    /// AMF0 values, the first one the name (`onMetaData` mostly).
-    Data,
-}
-
-impl MediaKind {
-    /// The message type that carries it; data travels as AMF0, whatever it came as.
-    pub fn type_id(self) -> u8 {
-        match self {
-            Self::Audio => MessageType::AUDIO,
-            Self::Video => MessageType::VIDEO,
-            Self::Data => MessageType::DATA_AMF0,
-        }
+/// The message type that carries this media; data travels as AMF0, whatever it came as.
+fn type_id(kind: MediaKind) -> u8 {
+    match kind {
+        MediaKind::Audio => MessageType::AUDIO,
+        MediaKind::Video => MessageType::VIDEO,
+        MediaKind::Data => MessageType::DATA_AMF0,
     }
 }
 

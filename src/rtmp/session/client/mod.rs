@@ -191,7 +191,7 @@ impl ClientSession {
             csid,
             timestamp,
             length,
-            type_id: kind.type_id(),
+            type_id: super::type_id(kind),
             stream_id: self.stream_id,
         }
     }

@@ -1,0 +1,262 @@
+//! One attempt: from a URL to a target that takes media, through redirects and rounds of authentication.
+
+use super::failure::Failure;
+use super::transport::Transport;
+use crate::net::dial::Dialer;
+use crate::net::tls;
+use crate::rtmp::auth::Challenge;
+use crate::rtmp::handshake;
+use crate::rtmp::limits::{AUTH_ROUNDS_MAX, HANDSHAKE_TIMEOUT, REDIRECTS_MAX};
+use crate::rtmp::session::client::{ClientConfig, ClientEvent, ClientSession, Enhanced, Redirect};
+use crate::rule::{Scheme, TargetUrl};
+use crate::secret::Secret;
+use bytes::BytesMut;
+use rustls::ClientConfig as TlsConfig;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// How long a target may take for TLS.
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a target may take from `connect` to its consent. FFmpeg's and OBS's users wait no longer either.
+const CONSENT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How targets are reached.
+#[derive(Clone)]
+pub struct Reach {
+    /// Resolves, judges and connects.
+    pub dialer: Arc<Dialer>,
+    /// The roots that targets' certificates are checked against.
+    pub tls: Arc<TlsConfig>,
+}
+
+/// What is said to the target.
+#[derive(Clone, Debug)]
+pub struct Manner {
+    /// The chunk size towards it, in bytes.
+    pub chunk_size: u32,
+    /// What to announce of Enhanced RTMP, where the stream uses it.
+    pub enhanced: Option<Enhanced>,
+}
+
+/// How far an attempt has come, for those who watch it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Name and TCP connection.
+    Dial,
+    /// TLS.
+    Tls,
+    /// The RTMP handshake.
+    Handshake,
+    /// `connect`.
+    Connect,
+    /// `createStream` and `publish`.
+    Publish,
+}
+
+/// A target that takes media.
+pub struct Established {
+    /// The connection.
+    pub transport: Transport,
+    /// The session on it.
+    pub session: ClientSession,
+    /// What the target sent and the session has not read.
+    pub inbox: BytesMut,
+}
+
+/// Where a connection led.
+enum Answer {
+    Published(Box<Established>),
+    Redirect(Redirect),
+    Auth(Challenge),
+}
+
+impl Reach {
+    /// Tries to have `url` take media. `watch` is told of every step that is begun.
+    ///
+    /// # Errors
+    /// Whatever stands in the way; see [`Failure::next`].
+    pub async fn establish(
+        &self,
+        url: &TargetUrl,
+        manner: &Manner,
+        mut watch: impl FnMut(Step),
+    ) -> Result<Established, Failure> {
+        let mut url = url.clone();
+        let (mut redirects, mut rounds) = (0, 0);
+        let mut auth_query = None;
+        loop {
+            let answer = self
+                .connect(&url, manner, auth_query.take(), &mut watch)
+                .await?;
+            match answer {
+                Answer::Published(established) => return Ok(*established),
+                Answer::Redirect(redirect) => {
+                    redirects += 1;
+                    if redirects > REDIRECTS_MAX {
+                        return Err(Failure::Redirects);
+                    }
+                    url = follow(&url, &redirect).ok_or(Failure::BadRedirect)?;
+                }
+                Answer::Auth(challenge) => {
+                    rounds += 1;
+                    if rounds > AUTH_ROUNDS_MAX {
+                        return Err(Failure::AuthRounds);
+                    }
+                    let (user, password) = url.credentials().ok_or(Failure::NoCredentials)?;
+                    let answer =
+                        challenge.answer(user, password.expose(), url.app(), random_nonce());
+                    auth_query = Some(Secret::new(answer));
+                }
+            }
+        }
+    }
+
+    async fn connect(
+        &self,
+        url: &TargetUrl,
+        manner: &Manner,
+        auth_query: Option<Secret>,
+        watch: &mut impl FnMut(Step),
+    ) -> Result<Answer, Failure> {
+        watch(Step::Dial);
+        let tcp = self.dialer.dial(url.host(), url.port_or_default()).await?;
+        let mut transport = match url.scheme() {
+            Scheme::Rtmp => Transport::Plain(tcp),
+            Scheme::Rtmps => {
+                watch(Step::Tls);
+                let tls = timeout(TLS_TIMEOUT, tls::connect(&self.tls, url.host(), tcp))
+                    .await
+                    .map_err(|_| too_slow("TLS handshake", TLS_TIMEOUT))??;
+                Transport::Tls(Box::new(tls))
+            }
+        };
+        watch(Step::Handshake);
+        let mut inbox = BytesMut::new();
+        timeout(HANDSHAKE_TIMEOUT, shake_hands(&mut transport, &mut inbox))
+            .await
+            .map_err(|_| too_slow("RTMP handshake", HANDSHAKE_TIMEOUT))??;
+        watch(Step::Connect);
+        let session = ClientSession::new(ClientConfig {
+            chunk_size: manner.chunk_size,
+            enhanced: manner.enhanced.clone(),
+            auth_query,
+            ..ClientConfig::new(url.app(), url.tc_url(), url.name())
+        });
+        let talk = Established {
+            transport,
+            session,
+            inbox,
+        };
+        let deadline = Instant::now() + CONSENT_TIMEOUT;
+        timeout_at(deadline, ask(talk, watch))
+            .await
+            .map_err(|_| too_slow("consent to publish", CONSENT_TIMEOUT))?
+    }
+}
+
+async fn shake_hands(transport: &mut Transport, inbox: &mut BytesMut) -> Result<(), Failure> {
+    let mut handshake = handshake::Client::plain(random_seed());
+    loop {
+        let mut unread: &[u8] = inbox;
+        let progress = handshake.read(&mut unread)?;
+        let read = inbox.len() - unread.len();
+        drop(inbox.split_to(read));
+        transport.write_all(&progress.output).await?;
+        transport.flush().await?;
+        if progress.done {
+            return Ok(());
+        }
+        receive(transport, inbox, "during the handshake").await?;
+    }
+}
+
+/// `connect`, `createStream` and `publish`, up to the target's answer.
+async fn ask(mut talk: Established, watch: &mut impl FnMut(Step)) -> Result<Answer, Failure> {
+    let began = Instant::now();
+    loop {
+        let event = talk.next(began).await?;
+        match event {
+            Some(ClientEvent::Published) => return Ok(Answer::Published(Box::new(talk))),
+            Some(ClientEvent::Refused(refused)) => return Err(Failure::Refused(refused)),
+            Some(ClientEvent::Redirect(redirect)) => return Ok(Answer::Redirect(redirect)),
+            Some(ClientEvent::Auth(challenge)) => return Ok(Answer::Auth(challenge)),
+            Some(ClientEvent::Ended(ended)) => return Err(Failure::Ended(ended)),
+            Some(ClientEvent::Acknowledged(_) | ClientEvent::ReconnectRequest { .. }) => {}
+            None => {
+                if talk.session.stage() != crate::rtmp::session::Stage::Connect {
+                    watch(Step::Publish);
+                }
+                talk.wait(began).await?;
+            }
+        }
+    }
+}
+
+impl Established {
+    /// What the session makes of the bytes that are there; its answers go out meanwhile.
+    async fn next(&mut self, began: Instant) -> Result<Option<ClientEvent>, Failure> {
+        let mut unread: &[u8] = &self.inbox;
+        let event = self.session.read(&mut unread, began.elapsed());
+        let read = self.inbox.len() - unread.len();
+        drop(self.inbox.split_to(read));
+        let output = self.session.output().split();
+        if !output.is_empty() {
+            self.transport.write_all(&output).await?;
+            self.transport.flush().await?;
+        }
+        Ok(event?)
+    }
+
+    /// Waits for bytes, or for the moment at which their absence means something.
+    async fn wait(&mut self, began: Instant) -> Result<(), Failure> {
+        let read = receive(&mut self.transport, &mut self.inbox, "before its consent");
+        match self.session.deadline() {
+            None => read.await,
+            Some(deadline) => match timeout_at(began + deadline, read).await {
+                Ok(received) => received,
+                Err(_) => Ok(()),
+            },
+        }
+    }
+}
+
+async fn receive(
+    transport: &mut Transport,
+    inbox: &mut BytesMut,
+    when: &'static str,
+) -> Result<(), Failure> {
+    match transport.read_buf(inbox).await? {
+        0 => Err(Failure::Closed(when)),
+        _ => Ok(()),
+    }
+}
+
+/// Where a redirect leads: our name, at the place that the target says; never from RTMPS to RTMP, and never with the
+/// credentials that were meant for another host.
+fn follow(from: &TargetUrl, redirect: &Redirect) -> Option<TargetUrl> {
+    let to = match redirect {
+        Redirect::Url(url) => TargetUrl::parse(url).ok()?,
+        Redirect::TcUrl(tc_url) => {
+            let tc_url = tc_url.trim_end_matches('/');
+            TargetUrl::parse(&format!("{tc_url}/{}", from.name())).ok()?
+        }
+    };
+    let downgrade = from.scheme() == Scheme::Rtmps && to.scheme() == Scheme::Rtmp;
+    (!downgrade).then_some(to)
+}
+
+fn random_seed() -> u64 {
+    getrandom::u64().unwrap_or_default()
+}
+
+fn random_nonce() -> u32 {
+    // Without entropy the nonce is a constant: the response is as valid, and only replay within it is easier.
+    getrandom::u32().unwrap_or(0x5eed_0001)
+}
+
+fn too_slow(what: &'static str, within: Duration) -> Failure {
+    Failure::TooSlow { what, within }
+}

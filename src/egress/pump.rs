@@ -1,0 +1,327 @@
+//! The pump: carries tags from a stream's ring to one target that takes media, and nothing else happens while it does.
+
+use super::attempt::Established;
+use super::failure::Failure;
+use super::lag::Flight;
+use super::push::Watch;
+use super::status::PushStatus;
+use super::transport::Transport;
+use crate::media::{Class, MediaKind, Tag};
+use crate::net::close::close_gracefully;
+use crate::relay::limits::DRAIN_BYTES;
+use crate::relay::{Consumer, Drained, Stream};
+use crate::rtmp::chunk::Outbox;
+use crate::rtmp::session::client::{ClientEvent, ClientSession};
+use bytes::{Bytes, BytesMut};
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::AsyncWrite;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio_util::io::poll_read_buf;
+use tokio_util::sync::CancellationToken;
+
+/// Slices of one vectored write: a batch of a beat has some twenty, one that catches up fills several writes.
+const SLICES_MAX: usize = 256;
+
+/// When less than this waits, in bytes, the next tags are taken from the ring: the socket never runs dry, and little that has
+/// left the ring can go stale.
+const LOW_WATER_BYTES: usize = 32 * 1024;
+
+/// How often the kernel is asked about the connection.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long the rest of a stream and the goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// How long the target may take to close after we have.
+const CLOSE: Duration = Duration::from_secs(2);
+
+/// AMF0's `"@setDataFrame"`, which stands before metadata that an ingest shall keep.
+const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0d@setDataFrame";
+
+/// How a push that was live came to its end.
+#[derive(Debug)]
+pub(super) enum Over {
+    /// The stream ended; all of it was sent.
+    StreamEnded,
+    /// It was told to stop.
+    Stopped,
+    /// It failed.
+    Failed(Failure),
+}
+
+/// A live push.
+pub(super) struct Pump<'a> {
+    line: Line,
+    session: ClientSession,
+    consumer: Consumer,
+    status: &'a PushStatus,
+    watch: &'a dyn Watch,
+    began: Instant,
+    flight: Flight,
+    repairs_before: u64,
+    second: (u64, u64),
+}
+
+/// What one turn of a pump sent, for those who count it.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    /// Bytes given to the connection.
+    bytes: usize,
+    /// Vectored writes that it took.
+    writes: u32,
+}
+
+impl<'a> Pump<'a> {
+    pub(super) fn new(
+        established: Established,
+        chunk_size: u32,
+        consumer: Consumer,
+        status: &'a PushStatus,
+        watch: &'a dyn Watch,
+    ) -> Self {
+        let repairs_before = consumer.stream().repairs();
+        Self {
+            line: Line {
+                transport: established.transport,
+                inbox: established.inbox,
+                outbox: Outbox::new(chunk_size),
+                unflushed: false,
+            },
+            session: established.session,
+            consumer,
+            status,
+            watch,
+            began: Instant::now(),
+            flight: Flight::new(Duration::ZERO),
+            repairs_before,
+            second: (0, 0),
+        }
+    }
+
+    /// Carries tags until the stream ends, the push is told to stop, or something fails; then says goodbye.
+    pub(super) async fn run(mut self, stop: &CancellationToken) -> Over {
+        let over = match self.carry(stop).await {
+            Ok(over) => over,
+            Err(failure) => return Over::Failed(failure),
+        };
+        self.say_goodbye().await;
+        over
+    }
+
+    async fn carry(&mut self, stop: &CancellationToken) -> Result<Over, Failure> {
+        let stream: Arc<Stream> = Arc::clone(self.consumer.stream());
+        let mut look = interval(LOOK_INTERVAL);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let appended = stream.appended();
+            tokio::pin!(appended);
+            // From here on no batch is missed, whatever happens between the drain and the wait.
+            appended.as_mut().enable();
+            let drained = self.refill();
+            if matches!(drained, Drained::Ended(_)) && self.line.outbox.is_empty() {
+                return Ok(Over::StreamEnded);
+            }
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return Ok(Over::Stopped),
+                did = poll_fn(|cx| self.line.poll_work(cx)) => self.did(did?)?,
+                () = appended, if drained == Drained::CaughtUp => {}
+                _ = look.tick() => self.look()?,
+            }
+        }
+    }
+
+    /// Takes from the ring what the target is to have next.
+    fn refill(&mut self) -> Drained {
+        let (outbox, session) = (&mut self.line.outbox, &mut self.session);
+        if !session.output().is_empty() {
+            outbox.push_control(&session.output().split());
+        }
+        if outbox.len_bytes() >= LOW_WATER_BYTES {
+            return Drained::More;
+        }
+        let before = outbox.len_bytes();
+        let (mut newest, mut frames) = (None, 0);
+        let drained = self.consumer.drain(DRAIN_BYTES, |tag, at| {
+            newest = Some(tag.dts);
+            frames += u64::from(tag.shape.class.is_frame());
+            push_tag(outbox, session, tag, at);
+        });
+        if let Some(newest) = newest {
+            self.flight.queued(outbox.len_bytes() - before, newest);
+            self.status
+                .figures
+                .frames
+                .fetch_add(frames, Ordering::Relaxed);
+        }
+        drained
+    }
+
+    fn did(&mut self, did: Did) -> Result<(), Failure> {
+        match did {
+            Did::Read(0) => Err(Failure::Closed("while it was live")),
+            Did::Read(_) => self.hear(),
+            Did::Wrote(sent) => {
+                self.status
+                    .figures
+                    .bytes
+                    .fetch_add(sent.bytes as u64, Ordering::Relaxed);
+                self.watch.sent(sent.bytes, sent.writes);
+                Ok(())
+            }
+        }
+    }
+
+    /// Reads what the target says.
+    fn hear(&mut self) -> Result<(), Failure> {
+        loop {
+            let mut unread: &[u8] = &self.line.inbox;
+            let event = self.session.read(&mut unread, self.began.elapsed());
+            let read = self.line.inbox.len() - unread.len();
+            drop(self.line.inbox.split_to(read));
+            match event? {
+                None => return Ok(()),
+                Some(ClientEvent::Refused(refused)) => return Err(Failure::Refused(refused)),
+                Some(ClientEvent::Ended(ended)) => return Err(Failure::Ended(ended)),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Looks at the connection: how far behind the target is, and whether anything moves at all.
+    fn look(&mut self) -> Result<(), Failure> {
+        let now = self.began.elapsed();
+        let figures = &self.status.figures;
+        let mut outstanding = self.line.outbox.len_bytes() as u64;
+        if let Some(tcp) = self.line.transport.tcp_info() {
+            outstanding += tcp.unacked_bytes;
+            let rtt = u64::try_from(tcp.rtt.as_micros()).unwrap_or(u64::MAX);
+            figures.rtt_us.store(rtt, Ordering::Relaxed);
+        }
+        self.flight.outstanding(outstanding, now);
+        figures.lag_ms.store(self.lag_ms(), Ordering::Relaxed);
+        figures
+            .dropped
+            .store(self.consumer.skipped(), Ordering::Relaxed);
+        let repaired = self.consumer.stream().repairs() - self.repairs_before;
+        figures.repaired.store(repaired, Ordering::Relaxed);
+        let bytes = figures.bytes.load(Ordering::Relaxed);
+        let (millis_before, bytes_before) = self.second;
+        let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+        if let Some(bits) = (8000 * (bytes - bytes_before)).checked_div(millis - millis_before) {
+            figures.bitrate.store(bits, Ordering::Relaxed);
+            self.second = (millis, bytes);
+        }
+        if self.flight.is_stalled(now) {
+            return Err(Failure::Stalled(super::lag::STALL));
+        }
+        Ok(())
+    }
+
+    fn lag_ms(&self) -> u64 {
+        match (self.flight.oldest(), self.consumer.newest_dts()) {
+            (Some(oldest), Some(newest)) => u64::try_from(newest - oldest).unwrap_or(0),
+            _ => self.consumer.lag_ms(),
+        }
+    }
+
+    /// Says goodbye behind the last tag: a CDN that sees a plain close takes it for a crash, and may lose what it has not read.
+    async fn say_goodbye(mut self) {
+        self.session.finish();
+        let mut line = self.line;
+        line.outbox.push_control(&self.session.output().split());
+        let sent = timeout(GOODBYE, async {
+            while !line.outbox.is_empty() || line.unflushed {
+                match poll_fn(|cx| line.poll_work(cx)).await {
+                    Ok(Did::Read(0)) | Err(_) => return false,
+                    Ok(Did::Read(_)) => line.inbox.clear(),
+                    Ok(Did::Wrote(_)) => {}
+                }
+            }
+            true
+        });
+        if sent.await == Ok(true) {
+            close_gracefully(line.transport, CLOSE).await;
+        }
+    }
+}
+
+/// One tag as the target gets it: header bytes of its own, the payload shared.
+fn push_tag(outbox: &mut Outbox, session: &ClientSession, tag: &Tag, at: u32) {
+    let kind = tag.shape.track.kind;
+    let payload = match tag.shape.class {
+        Class::Metadata if kind == MediaKind::Data => {
+            Bytes::from([SET_DATA_FRAME, &tag.payload].concat())
+        }
+        _ => tag.payload.clone(),
+    };
+    // The chunk reader bounds a message far below 4 GiB.
+    let length = payload.len() as u32;
+    outbox.push(session.media_header(kind, at, length), payload);
+}
+
+/// The connection and the bytes on both of its sides.
+struct Line {
+    transport: Transport,
+    inbox: BytesMut,
+    outbox: Outbox,
+    /// Whether TLS may hold records that the kernel has not taken.
+    unflushed: bool,
+}
+
+enum Did {
+    /// So many bytes came; 0 is the target's end.
+    Read(usize),
+    /// So much went.
+    Wrote(Sent),
+}
+
+impl Line {
+    /// Reads what has come, or writes what waits: whatever is possible first.
+    fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Did>> {
+        let transport = &mut self.transport;
+        if let Poll::Ready(read) = poll_read_buf(Pin::new(&mut *transport), cx, &mut self.inbox) {
+            return Poll::Ready(read.map(Did::Read));
+        }
+        let mut sent = Sent {
+            bytes: 0,
+            writes: 0,
+        };
+        while !self.outbox.is_empty() && sent.bytes < DRAIN_BYTES {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let count = self.outbox.slices(&mut slices);
+            let filled = slices.get(..count).unwrap_or_default();
+            match Pin::new(&mut *transport).poll_write_vectored(cx, filled) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(written)) => {
+                    self.outbox.advance(written);
+                    self.unflushed = true;
+                    sent.bytes += written;
+                    sent.writes += 1;
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => break,
+            }
+        }
+        if self.unflushed && self.outbox.is_empty() {
+            if let Poll::Ready(flushed) = Pin::new(transport).poll_flush(cx) {
+                flushed?;
+                self.unflushed = false;
+                if sent.bytes == 0 {
+                    return Poll::Ready(Ok(Did::Wrote(sent)));
+                }
+            }
+        }
+        if sent.bytes > 0 {
+            Poll::Ready(Ok(Did::Wrote(sent)))
+        } else {
+            Poll::Pending
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! A push: one target's life beside one stream's, attempt after attempt, until the stream ends, the rule goes, or the target
+//! has said that it never will.
+
+use super::attempt::{Manner, Reach, Step};
+use super::failure::{Failure, Next};
+use super::gate::StartGate;
+use super::plan::{PushId, PushOptions};
+use super::pump::{Over, Pump};
+use super::status::{PushStatus, TargetState};
+use crate::backoff::{Backoff, BackoffPolicy};
+use crate::relay::Stream;
+use crate::rtmp::session::client::Enhanced;
+use crate::rule::TargetUrl;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+/// A target that closes this soon after its consent has not taken the stream.
+const FAST_CLOSE: Duration = Duration::from_secs(5);
+
+/// So many fast closes in a row are an answer: with the usual backoff, they take some three minutes.
+const FAST_CLOSES_MAX: u32 = 8;
+
+/// What every push of the gateway shares.
+pub struct Egress {
+    /// How targets are reached.
+    pub reach: Reach,
+    /// Bounds the rate of attempts.
+    pub gate: StartGate,
+    /// The chunk size towards targets whose rule has none of its own, in bytes.
+    pub chunk_size: u32,
+    /// Told what happens.
+    pub watch: Box<dyn Watch>,
+}
+
+/// Is told what pushes do: the logs and the metrics.
+pub trait Watch: Send + Sync {
+    /// The target takes media.
+    fn live(&self, push: &PushStatus, attempt: u32);
+    /// The attempt failed, or the live push broke; the next one follows after `wait`, or none.
+    fn failed(&self, push: &PushStatus, failure: &Failure, reason: &str, wait: Option<Duration>);
+    /// The push is over.
+    fn ended(&self, push: &PushStatus, why: &'static str);
+    /// Bytes went out.
+    fn sent(&self, bytes: usize, writes: u32);
+}
+
+/// What one push is.
+pub(super) struct Push {
+    pub(super) id: PushId,
+    pub(super) url: TargetUrl,
+    pub(super) options: PushOptions,
+    pub(super) stream: Arc<Stream>,
+    pub(super) status: Arc<PushStatus>,
+    pub(super) stop: CancellationToken,
+    pub(super) egress: Arc<Egress>,
+}
+
+/// Why a push's life was cut short from outside.
+enum Cut {
+    Stopped,
+    StreamEnded,
+}
+
+impl Push {
+    /// Lives.
+    pub(super) async fn run(self) {
+        let why = match self.live().await {
+            Cut::Stopped => "the rule is gone, disabled or changed",
+            Cut::StreamEnded => "the stream ended",
+        };
+        self.status.left(TargetState::Stopped, why.to_owned());
+        self.egress.watch.ended(&self.status, why);
+    }
+
+    async fn live(&self) -> Cut {
+        let mut backoff = Backoff::new(BackoffPolicy::reconnect(), self.id.0);
+        let mut busy = Backoff::new(BackoffPolicy::name_in_use(), self.id.0);
+        let mut fast_closes = 0;
+        loop {
+            let began = Instant::now();
+            let failure = match self.attempt().await {
+                Ok(cut) => return cut,
+                Err((failure, held)) => {
+                    let held = held.unwrap_or_default();
+                    backoff.stable_for(held);
+                    busy.stable_for(held);
+                    count_fast_close(failure, held, began, &mut fast_closes)
+                }
+            };
+            let wait = match failure.next() {
+                Next::Never => None,
+                Next::Backoff => Some(backoff.next()),
+                Next::Busy if busy.is_exhausted() => None,
+                Next::Busy => Some(busy.next()),
+            };
+            let reason = failure.reason(&self.url);
+            let state = match wait {
+                Some(_) => TargetState::BackingOff,
+                None => TargetState::Failed,
+            };
+            self.status.left(state, reason.clone());
+            self.egress
+                .watch
+                .failed(&self.status, &failure, &reason, wait);
+            let rest = async {
+                match wait {
+                    Some(wait) => sleep(wait).await,
+                    None => std::future::pending().await,
+                }
+            };
+            if let Some(cut) = self.unless_cut(rest).await.err() {
+                return cut;
+            }
+        }
+    }
+
+    /// One attempt and, if it succeeds, all the media. The failure comes with how long the target had taken media.
+    async fn attempt(&self) -> Result<Cut, (Failure, Option<Duration>)> {
+        if let Err(cut) = self.unless_cut(self.egress.gate.pass()).await {
+            return Ok(cut);
+        }
+        let attempt = self.status.connecting();
+        let chunk_size = self.options.chunk_size.unwrap_or(self.egress.chunk_size);
+        let manner = Manner {
+            chunk_size,
+            enhanced: enhanced(&self.stream),
+        };
+        let established = self
+            .egress
+            .reach
+            .establish(&self.url, &manner, |_: Step| {});
+        let established = match self.unless_cut(established).await {
+            Ok(established) => established.map_err(|failure| (failure, None))?,
+            Err(cut) => return Ok(cut),
+        };
+        self.status.live();
+        self.egress.watch.live(&self.status, attempt);
+        let since = Instant::now();
+        let pump = Pump::new(
+            established,
+            chunk_size,
+            self.stream.consume(),
+            &self.status,
+            &*self.egress.watch,
+        );
+        match pump.run(&self.stop).await {
+            Over::StreamEnded => Ok(Cut::StreamEnded),
+            Over::Stopped => Ok(Cut::Stopped),
+            Over::Failed(failure) => Err((failure, Some(since.elapsed()))),
+        }
+    }
+
+    /// Runs `work` unless the push is told to stop or its stream ends meanwhile.
+    async fn unless_cut<T>(&self, work: impl Future<Output = T>) -> Result<T, Cut> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(Cut::Stopped),
+            () = self.stream.ended() => Err(Cut::StreamEnded),
+            done = work => Ok(done),
+        }
+    }
+}
+
+/// Turns one fast close too many into an answer for good.
+fn count_fast_close(
+    failure: Failure,
+    held: Duration,
+    began: Instant,
+    fast_closes: &mut u32,
+) -> Failure {
+    let was_live = matches!(
+        failure,
+        Failure::Closed(_) | Failure::Io(_) | Failure::Ended(_)
+    ) && !held.is_zero();
+    if !was_live || held >= FAST_CLOSE {
+        if held >= FAST_CLOSE || began.elapsed() >= FAST_CLOSE {
+            *fast_closes = 0;
+        }
+        return failure;
+    }
+    *fast_closes += 1;
+    if *fast_closes < FAST_CLOSES_MAX {
+        return failure;
+    }
+    Failure::FastCloses {
+        times: *fast_closes,
+        within: FAST_CLOSE,
+        last: failure.to_string(),
+    }
+}
+
+/// What a target has to be told of a stream that uses Enhanced RTMP: its codecs. Nothing for plain H.264 and AAC, since some
+/// ingests close on fields that they do not know.
+fn enhanced(stream: &Stream) -> Option<Enhanced> {
+    let mut four_ccs: Vec<[u8; 4]> = Vec::new();
+    for track in stream.snapshot().figures.tracks {
+        if let Some(four_cc) = track.codec.four_cc().filter(|_| track.enhanced) {
+            if !four_ccs.contains(&four_cc) {
+                four_ccs.push(four_cc);
+            }
+        }
+    }
+    (!four_ccs.is_empty()).then_some(Enhanced { four_ccs })
+}

@@ -1,0 +1,209 @@
+//! The supervisor: the only one who starts and stops pushes. It compares what the rules wish with what runs whenever either
+//! changes, and carries out the steps of the plan.
+
+use super::plan::{PushId, PushOptions, Running, Step, next_stop, plan};
+use super::push::{Egress, Push};
+use super::status::{Board, PushStatus};
+use crate::relay::{Hub, Stream};
+use crate::rule::RuleSet;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use time::OffsetDateTime;
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+/// How long the supervisor sleeps at the most when no rule ends by itself.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// Starts and stops pushes.
+pub struct Supervisor {
+    hub: Arc<Hub>,
+    rules: watch::Receiver<RuleSet>,
+    egress: Arc<Egress>,
+    board: Arc<Board>,
+    pushes: BTreeMap<PushId, Entry>,
+    next_id: u64,
+    ended: (
+        mpsc::UnboundedSender<PushId>,
+        mpsc::UnboundedReceiver<PushId>,
+    ),
+}
+
+struct Entry {
+    running: Running,
+    stop: CancellationToken,
+    task: AbortHandle,
+}
+
+/// Says that a push is over when it is dropped, also where its task panicked.
+struct Farewell {
+    push: PushId,
+    ended: mpsc::UnboundedSender<PushId>,
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        // A supervisor that is gone does not need to know.
+        let _ = self.ended.send(self.push);
+    }
+}
+
+impl Supervisor {
+    /// A supervisor with nothing running. Each push sends one word when it ends, so that queue is as long as there are pushes.
+    pub fn new(
+        hub: Arc<Hub>,
+        rules: watch::Receiver<RuleSet>,
+        egress: Arc<Egress>,
+        board: Arc<Board>,
+    ) -> Self {
+        Self {
+            hub,
+            rules,
+            egress,
+            board,
+            pushes: BTreeMap::new(),
+            next_id: 0,
+            ended: mpsc::unbounded_channel(),
+        }
+    }
+
+    /// Supervises until `drain`; then waits for the pushes to end with their streams, and ends what is left after `deadline`.
+    pub async fn run(mut self, drain: CancellationToken, deadline: Duration) {
+        let mut streams = self.hub.changes();
+        loop {
+            // Marked as seen before they are read: what changes meanwhile wakes us again.
+            streams.mark_unchanged();
+            self.rules.mark_unchanged();
+            self.carry_out();
+            let now = OffsetDateTime::now_utc();
+            let next = next_stop(&self.rules.borrow(), now);
+            let until_next = next
+                .and_then(|at| Duration::try_from(at - now).ok())
+                .unwrap_or(IDLE)
+                .min(IDLE);
+            tokio::select! {
+                () = drain.cancelled() => break,
+                Some(push) = self.ended.1.recv() => self.forget(push),
+                changed = streams.changed() => if changed.is_err() { break },
+                changed = self.rules.changed() => if changed.is_err() { break },
+                () = sleep(until_next) => {}
+            }
+        }
+        self.wind_down(deadline).await;
+    }
+
+    fn carry_out(&mut self) {
+        let live = self.hub.live();
+        let names: Vec<_> = live
+            .iter()
+            .map(|stream| (stream.id(), stream.key().clone()))
+            .collect();
+        let running: Vec<_> = self
+            .pushes
+            .values()
+            .map(|entry| entry.running.clone())
+            .collect();
+        let steps = plan(
+            &self.rules.borrow(),
+            &names,
+            &running,
+            OffsetDateTime::now_utc(),
+        );
+        for step in steps {
+            match step {
+                Step::Stop(push) => self.stop(push),
+                Step::Start {
+                    rule, stream, url, ..
+                } => {
+                    let Some(stream) = live.iter().find(|live| live.id() == stream) else {
+                        continue;
+                    };
+                    let options = PushOptions::of(&rule);
+                    let running = Running {
+                        push: self.next(),
+                        rule: rule.id.clone(),
+                        options,
+                        stream: stream.id(),
+                        key: stream.key().clone(),
+                        url,
+                        stopping: false,
+                    };
+                    self.start(running, stream);
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, running: Running, stream: &Arc<Stream>) {
+        let status = Arc::new(PushStatus::new(
+            running.rule.clone(),
+            running.key.clone(),
+            running.url.masked(),
+        ));
+        let stop = CancellationToken::new();
+        let push = Push {
+            id: running.push,
+            url: running.url.clone(),
+            options: running.options,
+            stream: Arc::clone(stream),
+            status: Arc::clone(&status),
+            stop: stop.clone(),
+            egress: Arc::clone(&self.egress),
+        };
+        let farewell = Farewell {
+            push: running.push,
+            ended: self.ended.0.clone(),
+        };
+        let task = stream.home().spawn(async move {
+            let _farewell = farewell;
+            push.run().await;
+        });
+        self.board.add(running.push, status);
+        let entry = Entry {
+            stop,
+            task: task.abort_handle(),
+            running,
+        };
+        self.pushes.insert(entry.running.push, entry);
+    }
+
+    fn stop(&mut self, push: PushId) {
+        if let Some(entry) = self.pushes.get_mut(&push) {
+            entry.running.stopping = true;
+            entry.stop.cancel();
+        }
+    }
+
+    fn forget(&mut self, push: PushId) {
+        self.pushes.remove(&push);
+        self.board.remove(push);
+    }
+
+    fn next(&mut self) -> PushId {
+        self.next_id += 1;
+        PushId(self.next_id)
+    }
+
+    async fn wind_down(mut self, deadline: Duration) {
+        let all_ended = async {
+            while !self.pushes.is_empty() {
+                match self.ended.1.recv().await {
+                    Some(push) => {
+                        self.pushes.remove(&push);
+                        self.board.remove(push);
+                    }
+                    None => return,
+                }
+            }
+        };
+        let in_time = tokio::time::timeout(deadline, all_ended).await.is_ok();
+        if !in_time {
+            for entry in self.pushes.values() {
+                entry.task.abort();
+            }
+        }
+    }
+}

@@ -1,0 +1,470 @@
+//! One publisher's connection, from its first byte to its last: greeted, admitted, read at the beat, and seen off.
+
+use super::admission::{PublishAttempt, Refused, Verdict};
+use super::buffer::ReadBuffer;
+use super::flood::Allowance;
+use super::socket::Socket;
+use super::{Gate, Received};
+use crate::media::MediaKind;
+use crate::relay::{Claim, ClaimRefused, Producer};
+use crate::rtmp::handshake::{self, HandshakeError};
+use crate::rtmp::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PUBLISH_TIMEOUT};
+use crate::rtmp::session::server::{
+    ConnectRefusal, PublishRequest, Refusal, ServerConfig, ServerError, ServerEvent, ServerSession,
+};
+use crate::rule::StreamKey;
+use crate::secret::Secret;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// How long a goodbye may take: the last answers, and the peer's own close.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// Answers that a publisher leaves unread, in bytes. They are a few dozen bytes a second at the most.
+const UNSENT_BYTES_MAX: usize = 64 * 1024;
+
+/// What is read from one publisher in one beat, in bytes, before the others get their turn.
+const BEAT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Why a connection ended before it published.
+#[derive(Debug, thiserror::Error)]
+pub enum NotPublished {
+    /// It closed without having said what it wanted: a port scan, or a load balancer's probe.
+    #[error("it closed before it had asked to publish")]
+    Closed,
+    /// It took too long.
+    #[error("no {0} within {1:?}")]
+    TooSlow(&'static str, Duration),
+    /// Not RTMP, or none that can be served.
+    #[error("handshake: {0}")]
+    Handshake(#[from] HandshakeError),
+    /// It broke the protocol.
+    #[error("protocol: {0}")]
+    Protocol(#[from] ServerError),
+    /// It may not publish.
+    #[error("{0}")]
+    Refused(#[from] Refused),
+    /// The stream is taken.
+    #[error("{0}")]
+    Claim(#[from] ClaimRefused),
+    /// The gateway is about to end.
+    #[error("the gateway is shutting down")]
+    ShuttingDown,
+    /// The connection broke, or TLS refused it.
+    #[error("connection: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Why a publish ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    /// The publisher said so.
+    #[error("the publisher ended it")]
+    Unpublished,
+    /// Another publisher took over, or the API told it to go.
+    #[error("taken over by another publisher, or ended through the API")]
+    Superseded,
+    /// The gateway is about to end.
+    #[error("the gateway is shutting down")]
+    ShuttingDown,
+    /// The connection closed without a word.
+    #[error("the connection was closed without an unpublish")]
+    Closed,
+    /// Nothing came any more.
+    #[error("nothing came for {IDLE_TIMEOUT:?}")]
+    Idle,
+    /// More messages than any encoder sends.
+    #[error("more messages than an encoder sends")]
+    Flood,
+    /// It does not read our answers.
+    #[error("it does not read what it is sent")]
+    Deaf,
+    /// It broke the protocol.
+    #[error("protocol: {0}")]
+    Protocol(#[from] ServerError),
+    /// The connection broke.
+    #[error("connection: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// A publisher that has been let in.
+struct Published {
+    key: StreamKey,
+    client: String,
+    producer: Producer,
+}
+
+/// Serves one connection to its end.
+pub(super) async fn serve(socket: Socket, peer: SocketAddr, gate: &Gate) {
+    let mut connection = Connection {
+        socket,
+        buffer: ReadBuffer::new(),
+        session: ServerSession::new(ServerConfig::default()),
+        began: Instant::now(),
+    };
+    match connection.greet(peer, gate).await {
+        Ok(published) => {
+            let (key, client) = (published.key.clone(), published.client.clone());
+            gate.watch.publish_started(&key, peer, &client);
+            let ended = connection.publish(published.producer, gate).await;
+            let bytes = connection.session.bytes_in();
+            gate.watch.publish_ended(&key, peer, &ended, bytes);
+        }
+        Err(reason) => {
+            gate.watch.not_published(peer, &reason);
+            connection.session.finish();
+        }
+    }
+    connection.say_goodbye().await;
+}
+
+struct Connection {
+    socket: Socket,
+    buffer: ReadBuffer,
+    session: ServerSession,
+    began: Instant,
+}
+
+impl Connection {
+    /// Handshake, `connect` and `publish`, each within its time.
+    async fn greet(&mut self, peer: SocketAddr, gate: &Gate) -> Result<Published, NotPublished> {
+        timeout(HANDSHAKE_TIMEOUT, self.shake_hands())
+            .await
+            .map_err(|_| NotPublished::TooSlow("complete handshake", HANDSHAKE_TIMEOUT))??;
+        let client = timeout(CONNECT_TIMEOUT, self.connect(gate))
+            .await
+            .map_err(|_| NotPublished::TooSlow("connect", CONNECT_TIMEOUT))??;
+        timeout(PUBLISH_TIMEOUT, self.admit(peer, client, gate))
+            .await
+            .map_err(|_| NotPublished::TooSlow("publish", PUBLISH_TIMEOUT))?
+    }
+
+    async fn shake_hands(&mut self) -> Result<(), NotPublished> {
+        let mut handshake = handshake::Server::new();
+        loop {
+            self.receive().await?;
+            let mut unread = self.buffer.unread();
+            let progress = handshake.read(&mut unread)?;
+            let left = unread.len();
+            self.buffer.left(left);
+            self.send(&progress.output).await?;
+            if progress.done {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn connect(&mut self, gate: &Gate) -> Result<String, NotPublished> {
+        match self.next_event().await? {
+            ServerEvent::ConnectRequested(request) if !gate.drain.is_cancelled() => {
+                self.session.accept_connect();
+                self.flush().await?;
+                Ok(request.flash_ver)
+            }
+            ServerEvent::ConnectRequested(_) => {
+                self.session.reject_connect(
+                    ConnectRefusal::ShuttingDown,
+                    "The gateway is shutting down.",
+                );
+                Err(NotPublished::ShuttingDown)
+            }
+            _ => Err(NotPublished::Closed),
+        }
+    }
+
+    async fn admit(
+        &mut self,
+        peer: SocketAddr,
+        client: String,
+        gate: &Gate,
+    ) -> Result<Published, NotPublished> {
+        let ServerEvent::PublishRequested(request) = self.next_event().await? else {
+            return Err(NotPublished::Closed);
+        };
+        match claim(&request, peer, &client, gate).await {
+            Ok((key, producer)) => {
+                self.session.accept_publish();
+                self.flush().await?;
+                Ok(Published {
+                    key,
+                    client,
+                    producer,
+                })
+            }
+            Err(reason) => {
+                let (refusal, words) = refusal(&reason);
+                self.session.reject_publish(refusal, words);
+                Err(reason)
+            }
+        }
+    }
+
+    /// Reads media until the publish ends. Everything read before the end is in the ring.
+    async fn publish(&mut self, mut producer: Producer, gate: &Gate) -> Ended {
+        self.buffer.expect_media();
+        let ended = self.relay(&mut producer, gate).await;
+        if let Ended::Unpublished = ended {
+            producer.finish();
+        }
+        self.session.finish();
+        ended
+    }
+
+    async fn relay(&mut self, producer: &mut Producer, gate: &Gate) -> Ended {
+        if gate.tick.is_paced() {
+            if let Err(error) = self.socket.set_paced(true) {
+                return error.into();
+            }
+        }
+        let mut allowance = Allowance::new(self.began.elapsed());
+        let mut last_byte = Instant::now();
+        // An early encoder's media is in the buffer already.
+        if let Err(ended) = self.absorb(producer, &mut allowance, &mut Received::default()) {
+            return ended;
+        }
+        loop {
+            tokio::select! {
+                biased;
+                () = producer.superseded() => return Ended::Superseded,
+                () = gate.drain.cancelled() => return Ended::ShuttingDown,
+                waited = wait(&self.socket, gate) => if let Err(error) = waited {
+                    return error.into();
+                },
+                () = sleep_until(last_byte + IDLE_TIMEOUT) => return Ended::Idle,
+            }
+            match self.read_round(producer, &mut allowance, gate) {
+                Ok(0) if last_byte.elapsed() >= IDLE_TIMEOUT => return Ended::Idle,
+                Ok(0) => {}
+                Ok(_) => last_byte = Instant::now(),
+                Err(ended) => return ended,
+            }
+        }
+    }
+
+    /// Reads all that has arrived. The bytes read, or why the publish is over.
+    fn read_round(
+        &mut self,
+        producer: &Producer,
+        allowance: &mut Allowance,
+        gate: &Gate,
+    ) -> Result<usize, Ended> {
+        let mut received = Received::default();
+        while received.bytes < BEAT_BYTES_MAX && allowance.may_read(self.began.elapsed()) {
+            let space = self.buffer.space();
+            let room = space.len();
+            received.reads += 1;
+            let count = match self.socket.try_read(space) {
+                Ok(0) => return Err(Ended::Closed),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
+            };
+            self.buffer.filled(count);
+            received.bytes += count;
+            self.absorb(producer, allowance, &mut received)?;
+            if count < room {
+                // The socket is empty, or as good as: asking it once more costs as much as a full read.
+                break;
+            }
+            self.buffer.grow();
+        }
+        gate.watch.received(received);
+        self.answer()?;
+        Ok(received.bytes)
+    }
+
+    /// Gives what was read to the stream, under one lock.
+    fn absorb(
+        &mut self,
+        producer: &Producer,
+        allowance: &mut Allowance,
+        received: &mut Received,
+    ) -> Result<(), Ended> {
+        let now = self.began.elapsed();
+        let mut unread = self.buffer.unread();
+        let size = unread.len();
+        let Some(mut batch) = producer.batch() else {
+            return Err(Ended::Superseded);
+        };
+        let mut messages = 0;
+        let outcome = loop {
+            match self.session.read(&mut unread, now) {
+                Ok(Some(ServerEvent::Media(media))) => {
+                    messages += 1;
+                    match media.kind {
+                        MediaKind::Video => received.video += 1,
+                        MediaKind::Audio => received.audio += 1,
+                        MediaKind::Data => received.data += 1,
+                    }
+                    batch.push(media.kind, media.timestamp, media.payload);
+                }
+                Ok(Some(ServerEvent::Unpublished(_))) => break Err(Ended::Unpublished),
+                Ok(Some(ServerEvent::ConnectRequested(_) | ServerEvent::PublishRequested(_))) => {}
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error.into()),
+            }
+        };
+        drop(batch);
+        let left = unread.len();
+        self.buffer.left(left);
+        if !allowance.take(size - left, messages) {
+            return Err(Ended::Flood);
+        }
+        outcome
+    }
+
+    /// Sends what the session has to say, as far as there is room; the rest goes out at the next beat.
+    fn answer(&mut self) -> Result<(), Ended> {
+        let output = self.session.output();
+        while !output.is_empty() {
+            match self.socket.try_write(output) {
+                Ok(count) => drop(output.split_to(count)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if output.len() > UNSENT_BYTES_MAX {
+            return Err(Ended::Deaf);
+        }
+        Ok(())
+    }
+
+    /// The session's next event; answers go out meanwhile.
+    async fn next_event(&mut self) -> Result<ServerEvent, NotPublished> {
+        loop {
+            let now = self.began.elapsed();
+            let mut unread = self.buffer.unread();
+            let event = self.session.read(&mut unread, now);
+            let left = unread.len();
+            self.buffer.left(left);
+            self.flush().await?;
+            if let Some(event) = event? {
+                return Ok(event);
+            }
+            self.receive().await?;
+        }
+    }
+
+    async fn receive(&mut self) -> Result<(), NotPublished> {
+        loop {
+            match self.socket.try_read(self.buffer.space()) {
+                Ok(0) => return Err(NotPublished::Closed),
+                Ok(count) => {
+                    self.buffer.filled(count);
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.socket.ready().await?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    async fn flush(&mut self) -> io::Result<()> {
+        let output = self.session.output().split();
+        self.send(&output).await
+    }
+
+    async fn send(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match self.socket.try_write(bytes) {
+                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.socket.writable().await?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        while !self.socket.is_flushed()? {
+            self.socket.writable().await?;
+        }
+        Ok(())
+    }
+
+    /// Lets the peer have our last words: a plain close with its bytes unread would throw them away and show it a reset.
+    async fn say_goodbye(mut self) {
+        let _ = timeout(GOODBYE, async {
+            self.socket.set_paced(false)?;
+            self.flush().await?;
+            self.socket.shutdown_write()?;
+            let mut sink = [0; 4096];
+            loop {
+                match self.socket.try_read(&mut sink) {
+                    Ok(0) => return Ok(()),
+                    Ok(_) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        self.socket.ready().await?;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        })
+        .await;
+    }
+}
+
+/// Asks whether the publisher may, and takes the stream for it.
+async fn claim(
+    request: &PublishRequest,
+    peer: SocketAddr,
+    client: &str,
+    gate: &Gate,
+) -> Result<(StreamKey, Producer), NotPublished> {
+    let name = Secret::new(request.name.as_str());
+    let attempt = PublishAttempt {
+        app: &request.app,
+        name: &name,
+        query: &request.query,
+        peer,
+    };
+    match gate.admission.judge(attempt).await {
+        Verdict::Allowed { key, credential } => {
+            let claim = Claim {
+                credential,
+                peer,
+                client: client.to_owned(),
+            };
+            let producer = gate.hub.claim(&key, claim, gate.duplicate())?;
+            Ok((key, producer))
+        }
+        Verdict::Refused(refused) => Err(refused.into()),
+    }
+}
+
+/// What the publisher is told. It learns nothing about what exists here.
+fn refusal(reason: &NotPublished) -> (Refusal, &'static str) {
+    match reason {
+        NotPublished::Claim(ClaimRefused::Busy) => (
+            Refusal::Busy,
+            "The stream already has a publisher that may not be replaced.",
+        ),
+        NotPublished::Claim(ClaimRefused::Full) => {
+            (Refusal::Rejected, "The gateway takes no more streams.")
+        }
+        NotPublished::Refused(Refused::BadName) => (
+            Refusal::Rejected,
+            "The stream name is empty, too long, or has characters that it may not have.",
+        ),
+        _ => (
+            Refusal::Denied,
+            "The app or the publish key is not known here. The stream key is NAME?key=PUBLISH_KEY.",
+        ),
+    }
+}
+
+/// Waits for the beat or, where there is none, for bytes.
+async fn wait(socket: &Socket, gate: &Gate) -> io::Result<()> {
+    if gate.tick.is_paced() {
+        sleep_until(gate.tick.after(Instant::now())).await;
+        Ok(())
+    } else {
+        socket.ready().await
+    }
+}

@@ -1,0 +1,161 @@
+//! A publisher's socket, plain or TLS: served at once while it is greeted, and at the gateway's beat while it publishes.
+
+use rustls::ServerConnection;
+use std::io::{self, Read, Write};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+
+/// A publisher's connection. Reads and writes never block; `WouldBlock` means later.
+pub(super) struct Socket {
+    tcp: Tcp,
+    tls: Option<Box<ServerConnection>>,
+}
+
+enum Tcp {
+    /// The runtime wakes us for every packet.
+    Awake(TcpStream),
+    /// Nobody is woken: it is read at the beat. A packet's arrival costs nothing, which is what makes the beat worth having.
+    Paced(std::net::TcpStream),
+    /// It was lost between the two.
+    Gone,
+}
+
+impl Socket {
+    pub(super) fn new(tcp: TcpStream, tls: Option<ServerConnection>) -> Self {
+        Self {
+            tcp: Tcp::Awake(tcp),
+            tls: tls.map(Box::new),
+        }
+    }
+
+    /// Takes the socket out of the runtime's event queue, or puts it back, to say goodbye in peace.
+    ///
+    /// # Errors
+    /// The event queue refuses it; the connection is closed then.
+    pub(super) fn set_paced(&mut self, paced: bool) -> io::Result<()> {
+        self.tcp = match (std::mem::replace(&mut self.tcp, Tcp::Gone), paced) {
+            (Tcp::Awake(tcp), true) => Tcp::Paced(tcp.into_std()?),
+            (Tcp::Paced(tcp), false) => Tcp::Awake(TcpStream::from_std(tcp)?),
+            (as_it_is, _) => as_it_is,
+        };
+        Ok(())
+    }
+
+    /// Waits until there may be something to read, or room for what TLS still has to write. A paced socket never says so.
+    pub(super) async fn ready(&self) -> io::Result<()> {
+        let Tcp::Awake(tcp) = &self.tcp else {
+            return std::future::pending().await;
+        };
+        let wants_write = self.tls.as_ref().is_some_and(|tls| tls.wants_write());
+        let interest = if wants_write {
+            Interest::READABLE | Interest::WRITABLE
+        } else {
+            Interest::READABLE
+        };
+        tcp.ready(interest).await.map(drop)
+    }
+
+    /// Waits until there may be room to write.
+    pub(super) async fn writable(&self) -> io::Result<()> {
+        match &self.tcp {
+            Tcp::Awake(tcp) => tcp.writable().await,
+            Tcp::Paced(_) | Tcp::Gone => std::future::pending().await,
+        }
+    }
+
+    /// Reads what has arrived. `Ok(0)` is the peer's end.
+    pub(super) fn try_read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let Some(tls) = &mut self.tls else {
+            return self.tcp.read(into);
+        };
+        loop {
+            match tls.reader().read(into) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // A peer that closes without TLS's own goodbye has closed all the same.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+                other => return other,
+            }
+            if tls.read_tls(&mut self.tcp)? == 0 {
+                return Ok(0);
+            }
+            let processed = tls.process_new_packets();
+            // What TLS has to say goes out in any case: its alert tells the peer why it was refused.
+            flush_tls(tls, &mut self.tcp)?;
+            processed.map_err(io::Error::other)?;
+        }
+    }
+
+    /// Writes as much as there is room for.
+    pub(super) fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(tls) = &mut self.tls else {
+            return self.tcp.write(bytes);
+        };
+        flush_tls(tls, &mut self.tcp)?;
+        if tls.wants_write() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let taken = tls.writer().write(bytes)?;
+        flush_tls(tls, &mut self.tcp)?;
+        Ok(taken)
+    }
+
+    /// Whether everything written has been given to the kernel.
+    pub(super) fn is_flushed(&mut self) -> io::Result<bool> {
+        match &mut self.tls {
+            Some(tls) => {
+                flush_tls(tls, &mut self.tcp)?;
+                Ok(!tls.wants_write())
+            }
+            None => Ok(true),
+        }
+    }
+
+    /// Says that nothing more will be written.
+    pub(super) fn shutdown_write(&mut self) -> io::Result<()> {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            flush_tls(tls, &mut self.tcp)?;
+        }
+        match &self.tcp {
+            Tcp::Awake(tcp) => socket2::SockRef::from(tcp).shutdown(std::net::Shutdown::Write),
+            Tcp::Paced(tcp) => tcp.shutdown(std::net::Shutdown::Write),
+            Tcp::Gone => Ok(()),
+        }
+    }
+}
+
+/// Writes TLS records until there are none left, or no room.
+fn flush_tls(tls: &mut ServerConnection, tcp: &mut Tcp) -> io::Result<()> {
+    while tls.wants_write() {
+        match tls.write_tls(tcp) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+impl Read for Tcp {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Awake(tcp) => tcp.try_read(into),
+            Self::Paced(tcp) => tcp.read(into),
+            Self::Gone => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+}
+
+impl Write for Tcp {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Awake(tcp) => tcp.try_write(bytes),
+            Self::Paced(tcp) => tcp.write(bytes),
+            Self::Gone => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
