@@ -5,6 +5,7 @@ use super::transport::Transport;
 use crate::net::dial::Dialer;
 use crate::net::tls;
 use crate::rtmp::auth::Challenge;
+use crate::rtmp::session::Stage;
 use crate::rtmp::handshake;
 use crate::rtmp::limits::{AUTH_ROUNDS_MAX, HANDSHAKE_TIMEOUT, REDIRECTS_MAX};
 use crate::rtmp::session::client::{ClientConfig, ClientEvent, ClientSession, Enhanced, Redirect};
@@ -39,6 +40,17 @@ pub struct Manner {
     pub chunk_size: u32,
     /// What to announce of Enhanced RTMP, where the stream uses it.
     pub enhanced: Option<Enhanced>,
+    /// How far to go.
+    pub depth: Depth,
+}
+
+/// How far an attempt goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// To the answer to `connect`: nothing is published, and nobody who watches there sees anything.
+    Connect,
+    /// To the consent to publish.
+    Publish,
 }
 
 /// How far an attempt has come, for those who watch it.
@@ -68,7 +80,8 @@ pub struct Established {
 
 /// Where a connection led.
 enum Answer {
-    Published(Box<Established>),
+    /// It takes media or, where nothing more was asked for, it let us connect.
+    Consent(Box<Established>),
     Redirect(Redirect),
     Auth(Challenge),
 }
@@ -92,7 +105,7 @@ impl Reach {
                 .connect(&url, manner, auth_query.take(), &mut watch)
                 .await?;
             match answer {
-                Answer::Published(established) => return Ok(*established),
+                Answer::Consent(established) => return Ok(*established),
                 Answer::Redirect(redirect) => {
                     redirects += 1;
                     if redirects > REDIRECTS_MAX {
@@ -151,7 +164,7 @@ impl Reach {
             inbox,
         };
         let deadline = Instant::now() + CONSENT_TIMEOUT;
-        timeout_at(deadline, ask(talk, watch))
+        timeout_at(deadline, ask(talk, manner.depth, watch))
             .await
             .map_err(|_| too_slow("consent to publish", CONSENT_TIMEOUT))?
     }
@@ -174,21 +187,30 @@ async fn shake_hands(transport: &mut Transport, inbox: &mut BytesMut) -> Result<
 }
 
 /// `connect`, `createStream` and `publish`, up to the target's answer.
-async fn ask(mut talk: Established, watch: &mut impl FnMut(Step)) -> Result<Answer, Failure> {
+async fn ask(
+    mut talk: Established,
+    depth: Depth,
+    watch: &mut impl FnMut(Step),
+) -> Result<Answer, Failure> {
     let began = Instant::now();
+    let mut stage = Stage::Connect;
     loop {
-        let event = talk.next(began).await?;
-        match event {
-            Some(ClientEvent::Published) => return Ok(Answer::Published(Box::new(talk))),
+        match talk.hear(began)? {
+            Some(ClientEvent::Published) => return Ok(Answer::Consent(Box::new(talk))),
             Some(ClientEvent::Refused(refused)) => return Err(Failure::Refused(refused)),
             Some(ClientEvent::Redirect(redirect)) => return Ok(Answer::Redirect(redirect)),
             Some(ClientEvent::Auth(challenge)) => return Ok(Answer::Auth(challenge)),
             Some(ClientEvent::Ended(ended)) => return Err(Failure::Ended(ended)),
             Some(ClientEvent::Acknowledged(_) | ClientEvent::ReconnectRequest { .. }) => {}
             None => {
-                if talk.session.stage() != crate::rtmp::session::Stage::Connect {
+                if stage == Stage::Connect && talk.session.stage() != Stage::Connect {
+                    if depth == Depth::Connect {
+                        return Ok(Answer::Consent(Box::new(talk)));
+                    }
                     watch(Step::Publish);
                 }
+                stage = talk.session.stage();
+                talk.speak().await?;
                 talk.wait(began).await?;
             }
         }
@@ -196,18 +218,21 @@ async fn ask(mut talk: Established, watch: &mut impl FnMut(Step)) -> Result<Answ
 }
 
 impl Established {
-    /// What the session makes of the bytes that are there; its answers go out meanwhile.
-    async fn next(&mut self, began: Instant) -> Result<Option<ClientEvent>, Failure> {
+    /// What the session makes of the bytes that are there.
+    fn hear(&mut self, began: Instant) -> Result<Option<ClientEvent>, Failure> {
         let mut unread: &[u8] = &self.inbox;
         let event = self.session.read(&mut unread, began.elapsed());
         let read = self.inbox.len() - unread.len();
         drop(self.inbox.split_to(read));
-        let output = self.session.output().split();
-        if !output.is_empty() {
-            self.transport.write_all(&output).await?;
-            self.transport.flush().await?;
-        }
         Ok(event?)
+    }
+
+    /// Sends what the session has to say.
+    async fn speak(&mut self) -> Result<(), Failure> {
+        let output = self.session.output().split();
+        self.transport.write_all(&output).await?;
+        self.transport.flush().await?;
+        Ok(())
     }
 
     /// Waits for bytes, or for the moment at which their absence means something.

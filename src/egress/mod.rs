@@ -6,6 +6,7 @@ pub mod failure;
 pub mod gate;
 pub mod lag;
 pub mod plan;
+pub mod preflight;
 mod pump;
 pub mod push;
 pub mod status;

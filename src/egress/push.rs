@@ -1,7 +1,7 @@
 //! A push: one target's life beside one stream's, attempt after attempt, until the stream ends, the rule goes, or the target
 //! has said that it never will.
 
-use super::attempt::{Manner, Reach, Step};
+use super::attempt::{Depth, Manner, Reach, Step};
 use super::failure::{Failure, Next};
 use super::gate::StartGate;
 use super::plan::{PushId, PushOptions};
@@ -126,6 +126,7 @@ impl Push {
         let manner = Manner {
             chunk_size,
             enhanced: enhanced(&self.stream),
+            depth: Depth::Publish,
         };
         let established = self
             .egress

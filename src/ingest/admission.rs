@@ -3,6 +3,7 @@
 use crate::relay::Credential;
 use crate::rule::{AppName, StreamKey, StreamName};
 use crate::secret::Secret;
+use arc_swap::ArcSwap;
 use futures::future::BoxFuture;
 use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
@@ -108,6 +109,19 @@ impl Apps {
             },
             Err(_) => Verdict::Refused(Refused::BadName),
         }
+    }
+}
+
+impl Admission for Apps {
+    fn judge<'a>(&'a self, attempt: PublishAttempt<'a>) -> BoxFuture<'a, Verdict> {
+        Box::pin(std::future::ready(self.decide(attempt)))
+    }
+}
+
+/// Apps that a reload of the configuration may replace.
+impl Admission for ArcSwap<Apps> {
+    fn judge<'a>(&'a self, attempt: PublishAttempt<'a>) -> BoxFuture<'a, Verdict> {
+        Box::pin(std::future::ready(self.load().decide(attempt)))
     }
 }
 

@@ -59,6 +59,27 @@ pub struct Received {
     pub data: u64,
 }
 
+/// Serves one accepted connection to its end, on the runtime that this is called on.
+///
+/// The socket is handed over between runtimes, so it comes as the operating system knows it, in non-blocking mode.
+///
+/// # Errors
+/// The runtime's event queue takes no more sockets, or TLS cannot be set up.
+pub async fn serve(
+    tcp: std::net::TcpStream,
+    peer: SocketAddr,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    gate: &Gate,
+) -> std::io::Result<()> {
+    let tls = tls
+        .map(rustls::ServerConnection::new)
+        .transpose()
+        .map_err(std::io::Error::other)?;
+    let tcp = tokio::net::TcpStream::from_std(tcp)?;
+    connection::serve(socket::Socket::new(tcp, tls), peer, gate).await;
+    Ok(())
+}
+
 impl Gate {
     fn duplicate(&self) -> DuplicatePolicy {
         if self.reject_duplicates.load(Ordering::Relaxed) {
