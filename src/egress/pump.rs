@@ -309,16 +309,12 @@ impl Line {
                 Poll::Pending => break,
             }
         }
+        let mut flushed = false;
         if self.unflushed && self.outbox.is_empty() {
-            if let Poll::Ready(flushed) = Pin::new(transport).poll_flush(cx) {
-                flushed?;
-                self.unflushed = false;
-                if sent.bytes == 0 {
-                    return Poll::Ready(Ok(Did::Wrote(sent)));
-                }
-            }
+            flushed = Pin::new(transport).poll_flush(cx)?.is_ready();
+            self.unflushed = !flushed;
         }
-        if sent.bytes > 0 {
+        if flushed || sent.bytes > 0 {
             Poll::Ready(Ok(Did::Wrote(sent)))
         } else {
             Poll::Pending

@@ -197,11 +197,8 @@ fn count_fast_close(
 fn enhanced(stream: &Stream) -> Option<Enhanced> {
     let mut four_ccs: Vec<[u8; 4]> = Vec::new();
     for track in stream.snapshot().figures.tracks {
-        if let Some(four_cc) = track.codec.four_cc().filter(|_| track.enhanced) {
-            if !four_ccs.contains(&four_cc) {
-                four_ccs.push(four_cc);
-            }
-        }
+        let four_cc = track.codec.four_cc().filter(|_| track.enhanced);
+        four_ccs.extend(four_cc.filter(|four_cc| !four_ccs.contains(four_cc)));
     }
     (!four_ccs.is_empty()).then_some(Enhanced { four_ccs })
 }

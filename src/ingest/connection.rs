@@ -213,10 +213,8 @@ impl Connection {
     }
 
     async fn relay(&mut self, producer: &mut Producer, gate: &Gate) -> Ended {
-        if gate.tick.is_paced() {
-            if let Err(error) = self.socket.set_paced(true) {
-                return error.into();
-            }
+        if let Err(error) = self.socket.set_paced(gate.tick.is_paced()) {
+            return error.into();
         }
         let mut allowance = Allowance::new(self.began.elapsed());
         let mut last_byte = Instant::now();
