@@ -1,6 +1,8 @@
 //! A publisher, the gateway's media path and a target, all of them this project's own, in one process: what goes in comes
 //! out, behind its headers, from a keyframe on.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use aqueduct::egress::attempt::Reach;
 use aqueduct::egress::failure::Failure;
 use aqueduct::egress::gate::StartGate;
