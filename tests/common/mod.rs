@@ -23,6 +23,7 @@ pub mod packets;
 pub mod rml_publisher;
 pub mod target;
 pub mod tls_proxy;
+pub mod visit;
 
 use std::future::Future;
 use std::time::{Duration, Instant};

@@ -15,6 +15,8 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::flv::{AUDIO, DATA, Tag, VIDEO};
+use super::visit::Notes;
+pub use super::visit::{Arrival, End, Visit};
 
 /// What a target does with a publish.
 #[derive(Clone, Debug)]
@@ -32,44 +34,6 @@ pub enum Behaviour {
     },
     /// As `Records`, with the stream's name and the tcUrl in the description of its consent.
     AcceptsAndEchoes,
-}
-
-/// One tag, and when its last byte was read.
-#[derive(Clone, Debug)]
-pub struct Arrival {
-    pub at: Instant,
-    pub tag: Tag,
-}
-
-/// How a connection ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The client finished its half: an orderly end.
-    Closed,
-    /// A reset, or anything else that may have thrown away what was on its way.
-    Broken(String),
-}
-
-/// One connection to a target, as far as it has come.
-#[derive(Clone, Debug, Default)]
-pub struct Visit {
-    pub app: String,
-    pub tc_url: String,
-    pub name: String,
-    /// The names of all commands, in order.
-    pub commands: Vec<String>,
-    pub arrivals: Vec<Arrival>,
-    pub end: Option<End>,
-}
-
-impl Visit {
-    /// The tags without their times of arrival.
-    pub fn tags(&self) -> Vec<Tag> {
-        self.arrivals
-            .iter()
-            .map(|arrival| arrival.tag.clone())
-            .collect()
-    }
 }
 
 /// A listening target.
@@ -136,17 +100,6 @@ impl Target {
 impl Drop for Target {
     fn drop(&mut self) {
         self.accepting.abort();
-    }
-}
-
-struct Notes {
-    visits: Arc<Mutex<Vec<Visit>>>,
-    place: usize,
-}
-
-impl Notes {
-    fn note<T>(&self, note: impl FnOnce(&mut Visit) -> T) -> T {
-        note(&mut self.visits.lock().unwrap()[self.place])
     }
 }
 
