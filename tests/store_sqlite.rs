@@ -213,7 +213,8 @@ fn a_newer_file_is_refused_and_left_alone() {
 
 #[test]
 fn a_damaged_file_is_refused_and_never_empty() {
-    let damage: [(&str, fn(&Path)); 8] = [
+    type Damage = fn(&Path);
+    let damage: [(&str, Damage); 8] = [
         ("is empty", |path| fs::write(path, "").unwrap()),
         ("not a database", |path| {
             fs::write(path, "x".repeat(8192)).unwrap()
