@@ -97,7 +97,9 @@ impl Gateway {
                 let gate = Arc::clone(&gate);
                 let tcp = tcp.into_std().unwrap();
                 runtimes.pick().spawn(async move {
-                    aqueduct::ingest::serve(tcp, peer, None, &gate).await.unwrap();
+                    aqueduct::ingest::serve(tcp, peer, None, &gate)
+                        .await
+                        .unwrap();
                 });
             }
         });
@@ -300,7 +302,12 @@ async fn a_stream_reaches_its_target_whole_and_says_goodbye() {
                 .await;
         }
         let got = tags(&mut told, 4).await;
-        let kinds = [MediaKind::Data, MediaKind::Video, MediaKind::Audio, MediaKind::Video];
+        let kinds = [
+            MediaKind::Data,
+            MediaKind::Video,
+            MediaKind::Audio,
+            MediaKind::Video,
+        ];
         assert_eq!(got, kinds.map(|kind| (kind, 0)));
         for frame in 1..50u32 {
             let expected = [&[0x27, 1, 0, 0, 0][..], &frame.to_be_bytes()].concat();

@@ -48,7 +48,10 @@ pub async fn preflight(
 ) -> Vec<Tried> {
     let mut tried = Vec::new();
     let began = Instant::now();
-    let resolved = reach.dialer.resolve(url.host(), url.port_or_default()).await;
+    let resolved = reach
+        .dialer
+        .resolve(url.host(), url.port_or_default())
+        .await;
     let outcome = resolved.map(|addresses| {
         let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
         addresses.join(", ")

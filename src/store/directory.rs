@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::Path;
 
 use super::StoreError;
-use super::sqlite::FILE_NAME;
+use super::file::FILE_NAME;
 
 const LOCK_NAME: &str = "lock";
 

@@ -4,6 +4,7 @@
 //! block. The rules of configuration and command line are never here.
 
 mod directory;
+mod file;
 mod sqlite;
 
 use std::path::PathBuf;
@@ -11,7 +12,8 @@ use std::path::PathBuf;
 use crate::rule::{Rule, RuleId};
 
 pub use directory::prepare_directory;
-pub use sqlite::{FILE_NAME, SqliteStore};
+pub use file::FILE_NAME;
+pub use sqlite::SqliteStore;
 
 /// A durable set of rules.
 pub trait RuleStore: Send + Sync {
