@@ -119,7 +119,12 @@ impl Reader {
         let Some(stream) = self.streams.get_mut(at) else {
             return Ok(None);
         };
+        let begins = matches!(stream.payload, Payload::None);
         let left = stream.take_header(header.fields, self.publishing)?;
+        // One that ends with this chunk leaves nothing behind, however its bytes arrive.
+        if begins && left > self.chunk_size && self.partial_messages >= PARTIAL_MESSAGES_MAX {
+            return Err(ChunkError::TooManyPartialMessages);
+        }
         *input = input.get(size..).unwrap_or_default();
         Ok(Some((at, left.min(self.chunk_size))))
     }
@@ -168,9 +173,6 @@ impl Reader {
                 *input = rest;
                 self.place = Place::Header;
                 return Ok(Some(stream.message(Bytes::copy_from_slice(here))));
-            }
-            if self.partial_messages >= PARTIAL_MESSAGES_MAX {
-                return Err(ChunkError::TooManyPartialMessages);
             }
             self.partial_messages += 1;
             stream.payload = Payload::Partial(Vec::new());
