@@ -1,7 +1,8 @@
 //! Every bound that keeps a hostile or broken RTMP peer small, with its unit and its reason.
 //!
 //! A peer may claim anything; these numbers say what it can cause. Raising one of them raises what a single
-//! connection may cost, which `tests/chunk_memory.rs` measures.
+//! connection may cost, which `tests/chunk_memory.rs` measures. What a tag may hold is bounded where tags are read, in
+//! `media`, and what a stream may hold in `relay::limits`.
 
 use std::time::Duration;
 
@@ -75,11 +76,11 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(15);
 /// Time without a byte after which a publisher is taken for gone.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
-/// `connect` commands on one connection.
+/// `connect` commands on one connection. The session's states hold it: there is none in which a second one is right.
 pub const CONNECTS_MAX: u32 = 1;
 /// `createStream` commands on one connection. Clients that retry ask twice.
 pub const CREATE_STREAMS_MAX: u32 = 4;
-/// `publish` commands on one connection.
+/// `publish` commands on one connection, held by the session's states too.
 pub const PUBLISHES_MAX: u32 = 1;
 /// Commands on one connection until a publish is accepted; later only their rate counts. A whole life needs about ten.
 pub const COMMANDS_MAX: u32 = 64;

@@ -1,6 +1,6 @@
 //! Chunks: how messages of several streams share one connection (RTMP 1.0, section 5.3).
 //!
-//! [`Reader`] joins chunks into messages, [`Outbox`] and [`write`] cut messages into chunks, and [`aggregate`] takes
+//! [`Reader`] joins chunks into messages, [`Outbox`] and [`write()`] cut messages into chunks, and [`aggregate`] takes
 //! apart the messages that hold messages.
 
 pub mod aggregate;

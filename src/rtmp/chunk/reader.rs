@@ -59,7 +59,8 @@ impl Reader {
         }
     }
 
-    /// From here on each type has its own bound, instead of [`BEFORE_PUBLISH_BYTES_MAX`] for all.
+    /// From here on each type has its own bound, instead of
+    /// [`BEFORE_PUBLISH_BYTES_MAX`](crate::rtmp::limits::BEFORE_PUBLISH_BYTES_MAX) for all.
     pub fn publish_accepted(&mut self) {
         self.publishing = true;
     }
