@@ -25,7 +25,8 @@ pub enum ClientEvent {
     Auth(Challenge),
     /// It ends what it had accepted, or confirms that we did.
     Ended(Ended),
-    /// It has received so many bytes since the handshake, modulo 2^32.
+    /// It says that it has received so many bytes of ours, modulo 2^32. Servers count from the handshake or from before it,
+    /// and may claim anything: a number beyond what was sent means nothing.
     Acknowledged(u32),
     /// It asks us to move at a keyframe (Enhanced RTMP). It goes on taking media until then.
     ReconnectRequest {
