@@ -1,1 +1,3 @@
+//! The program `aqueduct`: see [`aqueduct::cli`].
+
 fn main() {}

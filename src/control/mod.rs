@@ -1,1 +1,26 @@
-//! (to be written)
+//! What the doors may do: the rule service (the only writer of rules) and the read models of what runs.
+//!
+//! Doors know this module and nothing below it; what they need from below is named again here.
+
+mod book;
+mod clock;
+pub mod limits;
+mod readiness;
+mod rules;
+mod status;
+mod token;
+
+pub use crate::rule::{
+    AppName, KeyError, Origin, Rule, RuleId, RuleSet, StreamKey, StreamName, StreamPattern,
+    TargetUrl, TemplateError, UrlError, UrlTemplate,
+};
+pub use clock::{Clock, SystemClock};
+pub use readiness::{Phase, Readiness};
+pub use rules::{
+    CreateError, Created, DeleteError, Deleted, HostJudge, NewRule, NotStored, ReplaceError, Rules,
+};
+pub use status::{
+    PreflightReport, PreflightStep, Running, Step, StepResult, StreamState, StreamStatus,
+    TargetState, TargetStatus, TrackKind, TrackStatus,
+};
+pub use token::{TOKEN_FILE, TokenError, ensure_token, read_token, token_path};

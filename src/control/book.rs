@@ -1,0 +1,181 @@
+//! The rules that are in force, as plain values: no store, no lock, no clock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::limits::{MAX_RULES, MAX_RULES_PER_STREAM};
+use crate::rule::{AppName, Rule, RuleId, RuleSet, StreamPattern, UrlTemplate};
+
+/// Which stream or pattern of which app.
+type Place = (AppName, StreamPattern);
+
+/// All rules: those that doors made, which the store keeps, and those of configuration and command line.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    fixed: Vec<Arc<Rule>>,
+    /// In the order of their creation.
+    kept: Vec<Arc<Rule>>,
+    places: HashMap<Place, Vec<Arc<Rule>>>,
+    /// The number of the last change.
+    revision: u64,
+}
+
+/// A bound that a new rule would break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TooMany {
+    /// One stream or pattern has as many as it may.
+    #[error("this stream already has {MAX_RULES_PER_STREAM} rules; remove one first")]
+    ForStream,
+    /// The gateway has as many as it may.
+    #[error("this gateway already has {MAX_RULES} rules; remove some first")]
+    InAll,
+}
+
+impl Book {
+    /// `revision` is the highest that was ever given out, as far as the store knows.
+    pub(super) fn new(kept: Vec<Rule>, fixed: Vec<Rule>, revision: u64) -> Self {
+        let mut book = Self {
+            revision,
+            ..Self::default()
+        };
+        for rule in kept {
+            book.revision = book.revision.max(rule.revision);
+            book.kept.push(Arc::new(rule));
+        }
+        book.replace_fixed(fixed);
+        book
+    }
+
+    /// The revision of the next change.
+    pub(super) fn next_revision(&self) -> u64 {
+        self.revision + 1
+    }
+
+    /// The rules, for everybody to read: the fixed ones first.
+    pub(super) fn set(&self) -> RuleSet {
+        RuleSet::new(self.fixed.iter().chain(&self.kept).cloned())
+    }
+
+    pub(super) fn find(&self, id: &RuleId) -> Option<&Arc<Rule>> {
+        self.fixed
+            .iter()
+            .chain(&self.kept)
+            .find(|rule| rule.id == *id)
+    }
+
+    /// The rules for exactly this name or pattern.
+    pub(super) fn at(&self, app: &AppName, stream: &StreamPattern) -> &[Arc<Rule>] {
+        self.places
+            .get(&(app.clone(), stream.clone()))
+            .map_or(&[], Vec::as_slice)
+    }
+
+    /// The rule that already says this: app, stream, and URL byte for byte.
+    pub(super) fn standing(
+        &self,
+        app: &AppName,
+        stream: &StreamPattern,
+        url: &UrlTemplate,
+    ) -> Option<&Arc<Rule>> {
+        self.at(app, stream)
+            .iter()
+            .find(|rule| rule.is_same_wish(app, stream, url))
+    }
+
+    /// Whether there is room for one more. Rules of configuration and command line are not counted: whoever writes those
+    /// owns the machine.
+    pub(super) fn room(&self, app: &AppName, stream: &StreamPattern) -> Result<(), TooMany> {
+        if self.kept.len() >= MAX_RULES {
+            return Err(TooMany::InAll);
+        }
+        let here = self
+            .at(app, stream)
+            .iter()
+            .filter(|rule| !rule.origin.is_read_only());
+        if here.count() >= MAX_RULES_PER_STREAM {
+            return Err(TooMany::ForStream);
+        }
+        Ok(())
+    }
+
+    /// Takes a new rule, or a changed one in the place of the rule with its id.
+    pub(super) fn put(&mut self, rule: Rule) -> Arc<Rule> {
+        self.revision = self.revision.max(rule.revision);
+        let rule = Arc::new(rule);
+        match self.kept.iter_mut().find(|kept| kept.id == rule.id) {
+            Some(kept) => {
+                let old = std::mem::replace(kept, rule.clone());
+                self.leave(&old);
+            }
+            None => self.kept.push(rule.clone()),
+        }
+        self.enter(rule.clone());
+        rule
+    }
+
+    /// Forgets a rule that a door made.
+    pub(super) fn remove(&mut self, id: &RuleId) -> Option<Arc<Rule>> {
+        let at = self.kept.iter().position(|rule| rule.id == *id)?;
+        let rule = self.kept.remove(at);
+        self.leave(&rule);
+        self.revision += 1;
+        Some(rule)
+    }
+
+    /// Puts other rules in the place of those of configuration and command line. What both name keeps its revision and the
+    /// time of its creation.
+    pub(super) fn replace_fixed(&mut self, fixed: Vec<Rule>) {
+        let old: HashMap<RuleId, Arc<Rule>> = self
+            .fixed
+            .drain(..)
+            .map(|rule| (rule.id.clone(), rule))
+            .collect();
+        let mut seen = std::collections::HashSet::new();
+        self.revision += 1;
+        for mut rule in fixed {
+            // The same wish twice in one file is one rule.
+            if !seen.insert(rule.id.clone()) {
+                continue;
+            }
+            rule.revision = self.revision;
+            if let Some(before) = old.get(&rule.id) {
+                let same = Rule {
+                    revision: before.revision,
+                    created_at: before.created_at,
+                    ..rule.clone()
+                };
+                if same == **before {
+                    rule = same;
+                } else {
+                    rule.created_at = before.created_at;
+                }
+            }
+            self.fixed.push(Arc::new(rule));
+        }
+        self.places.clear();
+        for rule in self
+            .fixed
+            .iter()
+            .chain(&self.kept)
+            .cloned()
+            .collect::<Vec<_>>()
+        {
+            self.enter(rule);
+        }
+    }
+
+    fn enter(&mut self, rule: Arc<Rule>) {
+        let place = (rule.app.clone(), rule.stream.clone());
+        self.places.entry(place).or_default().push(rule);
+    }
+
+    fn leave(&mut self, rule: &Rule) {
+        let place = (rule.app.clone(), rule.stream.clone());
+        if let Some(here) = self.places.get_mut(&place) {
+            here.retain(|other| other.id != rule.id);
+            if here.is_empty() {
+                self.places.remove(&place);
+            }
+        }
+    }
+}

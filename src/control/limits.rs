@@ -1,0 +1,21 @@
+//! The bounds of what a caller of the doors can make grow, each with its unit and its reason.
+
+use std::time::Duration;
+
+/// Rules that doors may hold in all. A rule takes about 1 KB with its place in the index, and each change builds the index
+/// anew: at this number that takes some 30 ms on a thread that does nothing else.
+pub const MAX_RULES: usize = 50_000;
+
+/// Rules that doors may hold for one stream name or pattern of an app. A publisher's upload is multiplied by this number,
+/// and nobody has been seen to need more destinations for one stream.
+pub const MAX_RULES_PER_STREAM: usize = 20;
+
+/// Deletions that took effect but could not be stored yet, and are tried again. Each is one id. Beyond this number a
+/// deletion still takes effect, and is tried again only when the same rule is deleted again.
+pub const MAX_UNSTORED_DELETIONS: usize = 10_000;
+
+/// The pause before an unstored deletion is tried again, the first time; it doubles up to the longest pause.
+pub const RETRY_FIRST: Duration = Duration::from_secs(1);
+
+/// The longest pause between two tries to store a deletion: a disk that was freed is noticed within this time.
+pub const RETRY_LONGEST: Duration = Duration::from_secs(30);

@@ -1,0 +1,276 @@
+//! The read models of what runs: what doors show, and whom they ask.
+
+use std::net::SocketAddr;
+
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize, Serializer};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+
+use crate::rule::{AppName, RuleId, StreamKey, StreamName, TargetUrl};
+
+/// What runs in this gateway, as the doors see it. Implemented where hub and supervisor are known.
+///
+/// All but `preflight` answer at once and take no lock that the path of a frame holds for long.
+pub trait Running: Send + Sync + 'static {
+    /// Every stream that has, or just had, a publisher; in the order of their keys.
+    fn streams(&self) -> Vec<StreamStatus>;
+
+    /// One of them.
+    fn stream(&self, key: &StreamKey) -> Option<StreamStatus> {
+        self.streams()
+            .into_iter()
+            .find(|stream| stream.app == key.app && stream.name == key.name)
+    }
+
+    /// Every target of every rule and stream that the supervisor knows of, ended ones for as long as it remembers them.
+    fn targets(&self) -> Vec<TargetStatus>;
+
+    /// Ends a publisher's connection; `false` where nobody publishes this stream.
+    fn kick(&self, key: &StreamKey) -> bool;
+
+    /// Tries a target, step by step, and says how far it came. With `publish` it goes as far as the `publish` command, which
+    /// it leaves out for a URL that is being pushed. Bounded in time by whoever implements it (under 30 s).
+    fn preflight(&self, url: TargetUrl, publish: bool) -> BoxFuture<'static, PreflightReport>;
+}
+
+/// A live stream.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct StreamStatus {
+    /// Its app.
+    #[schema(value_type = String, example = "live")]
+    pub app: AppName,
+    /// Its name within the app.
+    #[schema(value_type = String, example = "cam")]
+    pub name: StreamName,
+    /// Whether somebody publishes it at this moment.
+    pub state: StreamState,
+    /// Since when it is live.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub since: OffsetDateTime,
+    /// The publisher's address and port.
+    #[schema(value_type = Option<String>, example = "192.0.2.7:51234")]
+    pub publisher: Option<SocketAddr>,
+    /// How the publisher's program calls itself (`flashVer`).
+    #[schema(example = "FMLE/3.0 (compatible; Lavf61.7.100)")]
+    pub client: Option<String>,
+    /// What it carries.
+    pub tracks: Vec<TrackStatus>,
+    /// Bits a second that came in, over the last seconds.
+    pub bitrate: u64,
+    /// Bytes of media that came in.
+    pub bytes: u64,
+    /// Video frames that came in.
+    pub frames: u64,
+    /// The time between its last two keyframes, in milliseconds.
+    pub keyframe_interval_ms: Option<u64>,
+    /// Bytes that its ring holds in memory.
+    pub ring_bytes: u64,
+    /// How often its timestamps had to be repaired.
+    pub repairs: u64,
+    /// How many pushes carry it at this moment.
+    pub targets: u64,
+}
+
+/// Whether a stream has its publisher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StreamState {
+    /// Somebody publishes it.
+    Live,
+    /// Its publisher is gone, and may come back within the time of grace.
+    Grace,
+}
+
+/// One track of a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TrackStatus {
+    /// What it carries.
+    pub kind: TrackKind,
+    /// Its number; 0 where the stream has one of this kind.
+    pub id: u8,
+    /// The codec's short name.
+    #[schema(example = "h264")]
+    pub codec: String,
+}
+
+/// What a track carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TrackKind {
+    /// Pictures.
+    Video,
+    /// Sound.
+    Audio,
+    /// Anything else.
+    Data,
+}
+
+/// One rule's push of one stream.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct TargetStatus {
+    /// The rule's id.
+    #[schema(value_type = String)]
+    pub rule: RuleId,
+    /// The stream, as `app/name`.
+    #[serde(serialize_with = "as_path")]
+    #[schema(value_type = String, example = "live/cam")]
+    pub stream: StreamKey,
+    /// Where to, the key masked.
+    #[schema(example = "rtmp://a.example/app/***")]
+    pub url: String,
+    /// How it stands.
+    pub state: TargetState,
+    /// Since when it stands so.
+    #[serde(with = "time::serde::rfc3339")]
+    #[schema(value_type = String, format = DateTime)]
+    pub since: OffsetDateTime,
+    /// The number of this attempt; the first is 1. 0 where none was made yet.
+    pub attempt: u32,
+    /// Why it is not live, in the words of whoever refused.
+    pub reason: Option<String>,
+    /// Bytes sent since the push began.
+    pub bytes: u64,
+    /// Bits a second that go out, over the last seconds.
+    pub bitrate: u64,
+    /// Video frames sent since the push began.
+    pub frames: u64,
+    /// Frames left out because the target was too slow.
+    pub dropped: u64,
+    /// The stream's timestamp repairs since the push began.
+    pub repaired: u64,
+    /// How far it is behind its stream, in milliseconds, with what the kernel still holds.
+    pub lag_ms: u64,
+    /// The round-trip time that the kernel measured, in milliseconds.
+    pub rtt_ms: Option<f64>,
+}
+
+fn as_path<S: Serializer>(key: &StreamKey, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(key)
+}
+
+/// How a push stands.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetState {
+    /// It waits for media that it can begin with, or for its turn.
+    Waiting,
+    /// Name, socket, TLS, handshake, `connect` or `publish` are under way.
+    Connecting,
+    /// The CDN accepted the stream and takes it.
+    Live,
+    /// The last attempt failed; the next one comes by itself.
+    BackingOff,
+    /// It was refused for good; see the reason.
+    Failed,
+    /// It ended in order.
+    Stopped,
+}
+
+impl TargetState {
+    /// All of them, in the order of a push's life.
+    pub const ALL: [Self; 6] = [
+        Self::Waiting,
+        Self::Connecting,
+        Self::Live,
+        Self::BackingOff,
+        Self::Failed,
+        Self::Stopped,
+    ];
+
+    /// As it stands in JSON and in metric labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Connecting => "connecting",
+            Self::Live => "live",
+            Self::BackingOff => "backing_off",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// How far a target could be reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PreflightReport {
+    /// The URL, the key masked.
+    #[schema(example = "rtmps://a.example/app/***")]
+    pub url: String,
+    /// Whether every step that was tried succeeded.
+    pub ok: bool,
+    /// The steps in their order, the one that failed the last of those that were tried.
+    pub steps: Vec<PreflightStep>,
+}
+
+/// One step towards a target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PreflightStep {
+    /// Which one.
+    pub step: Step,
+    /// How it went.
+    pub result: StepResult,
+    /// How long it took, in milliseconds.
+    pub elapsed_ms: u64,
+    /// What was found, or why it failed and what to do about it. Keys are masked.
+    pub detail: String,
+}
+
+/// The steps towards a target, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// The name is resolved, and its addresses are judged.
+    Dns,
+    /// A connection is made.
+    Tcp,
+    /// TLS, for `rtmps`.
+    Tls,
+    /// The RTMP handshake.
+    Handshake,
+    /// The `connect` command.
+    Connect,
+    /// The `publish` command.
+    Publish,
+}
+
+impl Step {
+    /// As it stands in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Handshake => "handshake",
+            Self::Connect => "connect",
+            Self::Publish => "publish",
+        }
+    }
+}
+
+/// How a step went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StepResult {
+    /// It succeeded.
+    Ok,
+    /// It failed; the detail says why.
+    Failed,
+    /// It was left out; the detail says why.
+    Skipped,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_what_json_says() {
+        for state in TargetState::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+        }
+    }
+}

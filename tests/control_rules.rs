@@ -1,0 +1,335 @@
+//! The rule service: what is stored, what is in force, and what happens when the store fails.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod doors;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use aqueduct::config::rule_from_command_line;
+use aqueduct::control::{
+    AppName, CreateError, DeleteError, Deleted, NewRule, Origin, RuleId, Rules, StreamPattern,
+    UrlTemplate, limits,
+};
+use doors::{Gateway, MemoryStore};
+use time::OffsetDateTime;
+
+fn wish(stream: &str, url: &str) -> NewRule {
+    NewRule {
+        app: AppName::parse("live").unwrap(),
+        stream: StreamPattern::parse(stream).unwrap(),
+        url: UrlTemplate::parse(url).unwrap(),
+        origin: Origin::Api,
+    }
+}
+
+fn open(store: &Arc<MemoryStore>) -> Rules {
+    Gateway::with(store.clone(), vec![]).rules
+}
+
+#[tokio::test]
+async fn the_same_wish_twice_is_one_rule() {
+    let store = Arc::new(MemoryStore::default());
+    let rules = open(&store);
+    let first = rules.create(wish("s", "rtmp://h/app/KEY")).await.unwrap();
+    assert!(!first.standing);
+    let again = rules.create(wish("s", "rtmp://h/app/KEY")).await.unwrap();
+    assert!(again.standing);
+    assert_eq!(again.rule.id, first.rule.id);
+    for other in [
+        wish("s", "rtmp://H/app/KEY"),
+        wish("s", "rtmp://h/app/KEY?a=1"),
+        wish("t", "rtmp://h/app/KEY"),
+        wish("*", "rtmp://h/app/KEY"),
+    ] {
+        assert!(!rules.create(other).await.unwrap().standing);
+    }
+    assert_eq!(rules.list(None).len(), 5);
+    assert_eq!(store.rules.lock().unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn revisions_rise_and_survive_a_restart() {
+    let store = Arc::new(MemoryStore::default());
+    let rules = open(&store);
+    let mut last = 0;
+    for i in 0..5 {
+        let rule = rules
+            .create(wish("s", &format!("rtmp://h/app/{i}")))
+            .await
+            .unwrap()
+            .rule;
+        assert!(rule.revision > last);
+        last = rule.revision;
+    }
+    let kept = rules.list(None);
+    let rules = open(&store);
+    assert_eq!(rules.list(None), kept);
+    assert!(
+        rules
+            .create(wish("s", "rtmp://h/app/new"))
+            .await
+            .unwrap()
+            .rule
+            .revision
+            > last
+    );
+}
+
+#[tokio::test]
+async fn who_watches_sees_a_rule_once_it_is_stored() {
+    let store = Arc::new(MemoryStore::default());
+    let rules = open(&store);
+    let mut watched = rules.subscribe();
+    let created = rules
+        .create(wish("s", "rtmp://h/app/KEY"))
+        .await
+        .unwrap()
+        .rule;
+    watched.changed().await.unwrap();
+    assert!(watched.borrow_and_update().find(&created.id).is_some());
+    assert!(store.rules.lock().unwrap().contains_key(&created.id));
+    rules.delete(created.id.clone(), Origin::Api).await.unwrap();
+    assert!(watched.has_changed().unwrap());
+    assert!(watched.borrow_and_update().is_empty());
+}
+
+#[tokio::test]
+async fn a_rule_that_cannot_be_stored_is_not_in_force() {
+    let store = Arc::new(MemoryStore::default());
+    let rules = open(&store);
+    store.set_full(true);
+    let refused = rules.create(wish("s", "rtmp://h/app/KEY")).await;
+    assert!(
+        matches!(refused, Err(CreateError::NotStored(_))),
+        "{refused:?}"
+    );
+    assert!(rules.list(None).is_empty());
+    store.set_full(false);
+    assert!(
+        !rules
+            .create(wish("s", "rtmp://h/app/KEY"))
+            .await
+            .unwrap()
+            .standing
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_on_a_full_disk_is_in_force_and_stored_later() {
+    let store = Arc::new(MemoryStore::default());
+    let rules = open(&store);
+    let id = rules
+        .create(wish("s", "rtmp://h/app/KEY"))
+        .await
+        .unwrap()
+        .rule
+        .id
+        .clone();
+    store.set_full(true);
+    assert_eq!(
+        rules.delete(id.clone(), Origin::Api).await,
+        Ok(Deleted { stored: false })
+    );
+    assert!(rules.list(None).is_empty());
+    // Asked again, it says again how things are.
+    assert_eq!(
+        rules.delete(id.clone(), Origin::Api).await,
+        Ok(Deleted { stored: false })
+    );
+    // Writes that succeed meanwhile, and a reload, do not bring it back.
+    rules
+        .replace_fixed(vec![], [AppName::parse("live").unwrap()])
+        .await;
+    assert!(rules.list(None).is_empty());
+    let failed = store.writes.load(Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    assert!(store.writes.load(Ordering::SeqCst) > failed + 3);
+    assert!(store.rules.lock().unwrap().contains_key(&id));
+    store.set_full(false);
+    tokio::time::sleep(limits::RETRY_LONGEST + Duration::from_secs(1)).await;
+    // The write itself runs on another thread, outside the paused clock.
+    assert_eq!(rules.store_deletions().await, 0);
+    assert!(store.rules.lock().unwrap().is_empty());
+    assert_eq!(
+        rules.delete(id, Origin::Api).await,
+        Err(DeleteError::NotFound)
+    );
+    assert!(open(&store).list(None).is_empty());
+}
+
+#[tokio::test]
+async fn rules_of_others_are_read_only() {
+    let store = Arc::new(MemoryStore::default());
+    let url = UrlTemplate::parse("rtmp://h/app/{stream}").unwrap();
+    let fixed = rule_from_command_line(url, OffsetDateTime::UNIX_EPOCH);
+    let rules = Gateway::with(store, vec![fixed.clone()]).rules;
+    for door in [Origin::Api, Origin::Zego, Origin::Tencent] {
+        let refused = rules.delete(fixed.id.clone(), door).await;
+        assert_eq!(refused, Err(DeleteError::ReadOnly(Origin::CommandLine)));
+    }
+    let created = rules
+        .create(NewRule {
+            origin: Origin::Tencent,
+            ..wish("s", "rtmp://h/app/a")
+        })
+        .await;
+    let id = created.unwrap().rule.id.clone();
+    assert_eq!(
+        rules.delete(id.clone(), Origin::Api).await,
+        Err(DeleteError::ReadOnly(Origin::Tencent))
+    );
+    assert!(rules.delete(id, Origin::Tencent).await.is_ok());
+    let unknown = RuleId::parse("r-unknown").unwrap();
+    assert_eq!(
+        rules.delete(unknown, Origin::Api).await,
+        Err(DeleteError::NotFound)
+    );
+    // What the configuration says already need not be said again.
+    assert!(
+        rules
+            .create(wish("*", "rtmp://h/app/{stream}"))
+            .await
+            .unwrap()
+            .standing
+    );
+}
+
+#[tokio::test]
+async fn a_reload_keeps_what_did_not_change() {
+    let store = Arc::new(MemoryStore::default());
+    let live = [AppName::parse("live").unwrap()];
+    let rule = |url: &str, at: i64| {
+        let at = OffsetDateTime::from_unix_timestamp(at).unwrap();
+        rule_from_command_line(UrlTemplate::parse(url).unwrap(), at)
+    };
+    let rules = Gateway::with(
+        store,
+        vec![rule("rtmp://h/a/1", 1), rule("rtmp://h/a/2", 1)],
+    )
+    .rules;
+    let own = rules
+        .create(wish("s", "rtmp://h/app/KEY"))
+        .await
+        .unwrap()
+        .rule;
+    let before = rules.list(None);
+    let fixed = vec![
+        rule("rtmp://h/a/3", 9),
+        rule("rtmp://h/a/2", 9),
+        rule("rtmp://h/a/2", 9),
+    ];
+    rules.replace_fixed(fixed, live).await;
+    let after = rules.list(None);
+    assert_eq!(after.len(), 3);
+    assert_eq!(after[1], before[1]);
+    assert!(after[0].revision > own.revision);
+    assert_eq!(after[2], own);
+    // The places are indexed anew.
+    assert!(
+        rules
+            .create(wish("*", "rtmp://h/a/3"))
+            .await
+            .unwrap()
+            .standing
+    );
+    assert!(
+        !rules
+            .create(wish("*", "rtmp://h/a/1"))
+            .await
+            .unwrap()
+            .standing
+    );
+}
+
+#[tokio::test]
+async fn bounds_apps_and_hosts_are_checked() {
+    let store = Arc::new(MemoryStore::default());
+    let rules = open(&store);
+    for i in 0..limits::MAX_RULES_PER_STREAM {
+        rules
+            .create(wish("s", &format!("rtmp://h/app/{i}")))
+            .await
+            .unwrap();
+    }
+    let refused = rules.create(wish("s", "rtmp://h/app/more")).await;
+    assert!(
+        matches!(refused, Err(CreateError::TooMany(_))),
+        "{refused:?}"
+    );
+    assert!(
+        rules
+            .create(wish("s", "rtmp://h/app/3"))
+            .await
+            .unwrap()
+            .standing
+    );
+    rules.create(wish("t", "rtmp://h/app/more")).await.unwrap();
+
+    let elsewhere = NewRule {
+        app: AppName::parse("other").unwrap(),
+        ..wish("s", "rtmp://h/app/x")
+    };
+    let refused = rules.create(elsewhere.clone()).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "there is no app \"other\"; the apps are: live"
+    );
+    rules
+        .replace_fixed(vec![], [AppName::parse("other").unwrap()])
+        .await;
+    rules.create(elsewhere).await.unwrap();
+
+    let refused = rules.create(NewRule {
+        app: AppName::parse("other").unwrap(),
+        ..wish("s", "rtmp://refused.example/a/b")
+    });
+    assert!(matches!(refused.await, Err(CreateError::Refused(_))));
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_does_not_undo_a_write() {
+    let store = Arc::new(MemoryStore::default());
+    let rules = open(&store);
+    // The first poll of the future takes the lock and starts the write; then the caller is gone.
+    let mut creation = Box::pin(rules.create(wish("s", "rtmp://h/app/KEY")));
+    let _ = futures::poll!(&mut creation);
+    drop(creation);
+    // Writes go in order, so the next one comes after it.
+    assert!(
+        rules
+            .create(wish("s", "rtmp://h/app/KEY"))
+            .await
+            .unwrap()
+            .standing
+    );
+    assert_eq!(store.rules.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_replaced_url_keeps_the_rule() {
+    let store = Arc::new(MemoryStore::default());
+    let rules = open(&store);
+    let rule = rules
+        .create(wish("s", "rtmp://h/app/a"))
+        .await
+        .unwrap()
+        .rule;
+    let url = UrlTemplate::parse("rtmp://h/app/b").unwrap();
+    let replaced = rules
+        .replace_url(rule.id.clone(), url, Origin::Api)
+        .await
+        .unwrap();
+    assert_eq!(replaced.id, rule.id);
+    assert!(replaced.revision > rule.revision);
+    assert_eq!(open(&store).list(None), vec![replaced]);
+    assert!(
+        !rules
+            .create(wish("s", "rtmp://h/app/a"))
+            .await
+            .unwrap()
+            .standing
+    );
+}

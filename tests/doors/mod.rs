@@ -1,0 +1,353 @@
+//! What the tests of the doors stand on: a gateway without media, a clock that stands still, a store that can fail.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aqueduct::api::{self, AllowedHosts, Connection, Doors, Settings, zego};
+use aqueduct::control::{
+    AppName, Clock, HostJudge, PreflightReport, PreflightStep, Readiness, Rule, RuleId, Rules,
+    Running, Step, StepResult, StreamKey, StreamState, StreamStatus, TargetState, TargetStatus,
+    TargetUrl, TrackKind, TrackStatus,
+};
+use aqueduct::secret::Secret;
+use aqueduct::store::{RuleStore, StoreError};
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http_body_util::BodyExt;
+use serde_json::Value;
+use time::OffsetDateTime;
+use tower::ServiceExt;
+
+pub const TOKEN: &str = "t0ken";
+
+/// A store in memory, with switches for what can go wrong.
+#[derive(Default)]
+pub struct MemoryStore {
+    pub rules: Mutex<BTreeMap<RuleId, Rule>>,
+    pub is_full: AtomicBool,
+    pub writes: AtomicUsize,
+}
+
+impl MemoryStore {
+    pub fn set_full(&self, full: bool) {
+        self.is_full.store(full, Ordering::SeqCst);
+    }
+
+    fn write(&self) -> Result<(), StoreError> {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        match self.is_full.load(Ordering::SeqCst) {
+            true => Err(StoreError::Full {
+                path: "rules.db".into(),
+            }),
+            false => Ok(()),
+        }
+    }
+}
+
+impl RuleStore for MemoryStore {
+    fn load(&self) -> Result<Vec<Rule>, StoreError> {
+        let mut rules: Vec<Rule> = self.rules.lock().unwrap().values().cloned().collect();
+        rules.sort_by_key(|rule| rule.revision);
+        Ok(rules)
+    }
+
+    fn insert(&self, rule: &Rule) -> Result<(), StoreError> {
+        self.write()?;
+        self.rules
+            .lock()
+            .unwrap()
+            .insert(rule.id.clone(), rule.clone());
+        Ok(())
+    }
+
+    fn replace(&self, rule: &Rule) -> Result<bool, StoreError> {
+        self.write()?;
+        Ok(self
+            .rules
+            .lock()
+            .unwrap()
+            .insert(rule.id.clone(), rule.clone())
+            .is_some())
+    }
+
+    fn delete(&self, id: &RuleId) -> Result<bool, StoreError> {
+        self.write()?;
+        Ok(self.rules.lock().unwrap().remove(id).is_some())
+    }
+
+    fn max_revision(&self) -> Result<u64, StoreError> {
+        Ok(self
+            .rules
+            .lock()
+            .unwrap()
+            .values()
+            .map(|rule| rule.revision)
+            .max()
+            .unwrap_or(0))
+    }
+}
+
+/// A clock that a test sets, in milliseconds of Unix time.
+#[derive(Default)]
+pub struct TestClock(Mutex<i64>);
+
+impl TestClock {
+    pub fn set_ms(&self, ms: i64) {
+        *self.0.lock().unwrap() = ms;
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(*self.0.lock().unwrap()) * 1_000_000)
+            .unwrap()
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_millis(u64::try_from(*self.0.lock().unwrap()).unwrap())
+    }
+}
+
+/// What runs, as a test says.
+#[derive(Default)]
+pub struct FakeRunning {
+    pub streams: Mutex<Vec<StreamStatus>>,
+    pub targets: Mutex<Vec<TargetStatus>>,
+    pub tried: Mutex<Vec<(String, bool)>>,
+}
+
+impl Running for FakeRunning {
+    fn streams(&self) -> Vec<StreamStatus> {
+        self.streams.lock().unwrap().clone()
+    }
+
+    fn targets(&self) -> Vec<TargetStatus> {
+        self.targets.lock().unwrap().clone()
+    }
+
+    fn kick(&self, key: &StreamKey) -> bool {
+        let mut streams = self.streams.lock().unwrap();
+        let before = streams.len();
+        streams.retain(|stream| stream.app != key.app || stream.name != key.name);
+        streams.len() < before
+    }
+
+    fn preflight(&self, url: TargetUrl, publish: bool) -> BoxFuture<'static, PreflightReport> {
+        self.tried
+            .lock()
+            .unwrap()
+            .push((url.expose().to_owned(), publish));
+        let steps = vec![PreflightStep {
+            step: Step::Dns,
+            result: StepResult::Failed,
+            elapsed_ms: 3,
+            detail: "no such name".into(),
+        }];
+        async move {
+            PreflightReport {
+                url: url.masked(),
+                ok: false,
+                steps,
+            }
+        }
+        .boxed()
+    }
+}
+
+pub fn stream_status(app: &str, name: &str) -> StreamStatus {
+    let key = StreamKey::parse(app, name).unwrap();
+    StreamStatus {
+        app: key.app,
+        name: key.name,
+        state: StreamState::Live,
+        since: OffsetDateTime::UNIX_EPOCH,
+        publisher: Some("192.0.2.7:51234".parse().unwrap()),
+        client: Some("FMLE/3.0".into()),
+        tracks: vec![TrackStatus {
+            kind: TrackKind::Video,
+            id: 0,
+            codec: "h264".into(),
+        }],
+        bitrate: 6_000_000,
+        bytes: 1000,
+        frames: 50,
+        keyframe_interval_ms: Some(2000),
+        ring_bytes: 4096,
+        repairs: 0,
+        targets: 1,
+    }
+}
+
+pub fn target_status(rule: &Rule, app: &str, name: &str, state: TargetState) -> TargetStatus {
+    TargetStatus {
+        rule: rule.id.clone(),
+        stream: StreamKey::parse(app, name).unwrap(),
+        url: rule.url.masked(),
+        state,
+        since: OffsetDateTime::UNIX_EPOCH,
+        attempt: 2,
+        reason: Some("NetStream.Publish.BadName: taken".into()),
+        bytes: 10,
+        bitrate: 20,
+        frames: 30,
+        dropped: 40,
+        repaired: 50,
+        lag_ms: 60,
+        rtt_ms: Some(7.5),
+    }
+}
+
+/// A gateway's doors.
+pub struct Gateway {
+    pub store: Arc<MemoryStore>,
+    pub running: Arc<FakeRunning>,
+    pub clock: Arc<TestClock>,
+    pub rules: Rules,
+    pub readiness: Readiness,
+    pub router: Router,
+}
+
+impl Gateway {
+    pub fn new() -> Self {
+        Self::with(Arc::default(), vec![])
+    }
+
+    /// Refuses the host `refused.example`.
+    pub fn judge() -> HostJudge {
+        Arc::new(|host, _| match host {
+            "refused.example" | "127.0.0.1" => Err(format!("{host} may not be called")),
+            _ => Ok(()),
+        })
+    }
+
+    pub fn with(store: Arc<MemoryStore>, fixed: Vec<Rule>) -> Self {
+        let clock = Arc::new(TestClock::default());
+        let live = AppName::parse("live").unwrap();
+        let rules = Rules::open(
+            store.clone(),
+            fixed,
+            [live.clone()],
+            Self::judge(),
+            clock.clone(),
+        )
+        .unwrap();
+        let running = Arc::new(FakeRunning::default());
+        let readiness = Readiness::new();
+        let settings = Settings {
+            token: Secret::new(TOKEN),
+            allowed_hosts: AllowedHosts::new(["relay.example"]),
+            zego: vec![zego::Account {
+                app: live,
+                app_id: 1_234_567_890,
+                server_secret: Secret::new("0123456789abcdef0123456789abcdef"),
+                environments: zego::Environments::default(),
+            }],
+        };
+        let router = api::router(Doors {
+            rules: rules.clone(),
+            running: running.clone(),
+            readiness: readiness.clone(),
+            settings: Arc::new(ArcSwap::from_pointee(settings)),
+            clock: clock.clone(),
+            metrics: Arc::new(|| "process_open_fds 9\n".to_owned()),
+        });
+        Self {
+            store,
+            running,
+            clock,
+            rules,
+            readiness,
+            router,
+        }
+    }
+
+    /// One request from this machine.
+    pub async fn send(&self, mut request: Request<Body>) -> Answer {
+        request.extensions_mut().get_or_insert_with(|| Connection {
+            remote: "127.0.0.1:4000".parse().unwrap(),
+            local: "127.0.0.1:8080".parse().unwrap(),
+            beyond_loopback: false,
+        });
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        Answer {
+            status: head.status,
+            headers: head.headers,
+            text,
+        }
+    }
+
+    /// With the token, and with a JSON body where there is one.
+    pub async fn ask(&self, method: &str, path: &str, body: Option<Value>) -> Answer {
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "localhost:8080")
+            .header("authorization", format!("Bearer {TOKEN}"));
+        let request = match body {
+            Some(body) => request
+                .header("content-type", "application/json")
+                .body(body.to_string().into()),
+            None => request.body(Body::empty()),
+        };
+        self.send(request.unwrap()).await
+    }
+
+    /// A vendor's GET.
+    pub async fn call(&self, target: &str) -> Answer {
+        let request = Request::builder()
+            .uri(target)
+            .header("host", "localhost:8080");
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    pub async fn add(&self, stream: &str, url: &str) -> Answer {
+        let body = serde_json::json!({"app": "live", "stream": stream, "url": url});
+        self.ask("POST", "/v1/rules", Some(body)).await
+    }
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// A problem in the form that RFC 9457 says, with this status.
+    pub fn assert_problem(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        let problem = self.json();
+        assert_eq!(problem["status"], status);
+        for member in ["type", "title", "detail"] {
+            assert!(
+                problem[member]
+                    .as_str()
+                    .is_some_and(|text| !text.is_empty()),
+                "{problem}"
+            );
+        }
+        problem
+    }
+}
