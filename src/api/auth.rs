@@ -1,0 +1,66 @@
+//! The token of the native door.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Settings;
+use super::problem::Problem;
+use super::server::Connection;
+
+/// Lets through who shows the token.
+pub(super) async fn with_token(
+    State(settings): State<Arc<ArcSwap<Settings>>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match check(&settings.load(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// Lets through who shows the token, and everybody on this machine where nobody else can reach the listener.
+pub(super) async fn with_token_beyond_loopback(
+    State(settings): State<Arc<ArcSwap<Settings>>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let connection = request.extensions().get::<Connection>();
+    if connection.is_some_and(|connection| !connection.beyond_loopback) {
+        return next.run(request).await;
+    }
+    match check(&settings.load(), request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+fn check(settings: &Settings, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(given) = headers.get(header::AUTHORIZATION) else {
+        return Err(Problem::unauthorized(
+            "This needs the API token, as: Authorization: Bearer TOKEN. \
+             It is [http] token of the configuration, or the content of http.token in the data directory.",
+        ));
+    };
+    let token = given.to_str().ok().and_then(bearer);
+    // An empty token in the configuration opens nothing.
+    match token {
+        Some(token) if !settings.token.is_empty() && settings.token.matches(token) => Ok(()),
+        Some(_) => Err(Problem::unauthorized("The API token is wrong.")),
+        None => Err(Problem::unauthorized(
+            "The Authorization header is not of the form: Bearer TOKEN.",
+        )),
+    }
+}
+
+/// The scheme's name is not case-sensitive (RFC 9110, 11.1).
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}

@@ -1,0 +1,81 @@
+//! The native door: JSON in and out, a bearer token, problems for errors.
+
+mod health;
+mod metrics;
+mod preflight;
+mod rules;
+mod schema;
+mod streams;
+mod targets;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{Doors, auth};
+pub use preflight::Preflight;
+pub use rules::{CreateRule, DeletedRule, RuleView};
+pub use schema::openapi;
+
+/// What the routes share.
+#[derive(Clone)]
+pub(super) struct Native {
+    doors: Doors,
+    preflights: Arc<preflight::Gate>,
+    target_bytes: Arc<metrics::TargetBytes>,
+}
+
+/// The one parameter that the routes of single rules know.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Reveal {
+    /// Show URLs with their keys.
+    #[serde(default)]
+    reveal: bool,
+}
+
+pub(super) fn routes(doors: &Doors) -> Router {
+    let native = Native {
+        doors: doors.clone(),
+        preflights: Arc::default(),
+        target_bytes: Arc::default(),
+    };
+    let settings = || doors.settings.clone();
+    let with_token = Router::new()
+        .route("/v1/rules", get(rules::list).post(rules::create))
+        .route("/v1/rules/{id}", get(rules::show).delete(rules::delete))
+        .route("/v1/streams", get(streams::list))
+        .route(
+            "/v1/streams/{app}/{name}",
+            get(streams::show).delete(streams::kick),
+        )
+        .route("/v1/targets", get(targets::list))
+        .route("/v1/preflight", post(preflight::run))
+        .route_layer(from_fn_with_state(settings(), auth::with_token));
+    let with_token_beyond_loopback = Router::new()
+        .route("/metrics", get(metrics::render))
+        .route("/openapi.json", get(document))
+        .route_layer(from_fn_with_state(
+            settings(),
+            auth::with_token_beyond_loopback,
+        ));
+    let open = Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz));
+    with_token
+        .merge(with_token_beyond_loopback)
+        .merge(open)
+        .with_state(native)
+}
+
+async fn document() -> Response {
+    let json = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, json)], openapi()).into_response()
+}

@@ -1,0 +1,53 @@
+//! `/openapi.json`: the native door, described for programs.
+
+use std::sync::LazyLock;
+
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{health, metrics, preflight, rules, streams, targets};
+use crate::api::problem::ProblemBody;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Aqueduct",
+        description = "The native door of the gateway. Errors are problems (RFC 9457). A request has to name the \
+                       gateway's own host; see `[http] allowed_hosts`.",
+    ),
+    paths(
+        rules::list, rules::create, rules::show, rules::delete,
+        streams::list, streams::show, streams::kick,
+        targets::list, preflight::run,
+        health::healthz, health::readyz, metrics::render,
+    ),
+    components(schemas(ProblemBody, rules::OriginName)),
+    tags(
+        (name = "rules", description = "Which stream goes where."),
+        (name = "streams", description = "What is published at this moment."),
+        (name = "targets", description = "How the pushes stand."),
+        (name = "health", description = "For whoever watches the process."),
+    ),
+    security(("token" = [])),
+    modifiers(&Token),
+)]
+struct Document;
+
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let mut bearer = Http::new(HttpAuthScheme::Bearer);
+        let place = "`[http] token`, or the content of `http.token` in the data directory.";
+        bearer.description = Some(place.to_owned());
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", SecurityScheme::Http(bearer));
+    }
+}
+
+/// The document, as JSON text.
+pub fn openapi() -> &'static str {
+    static DOCUMENT: LazyLock<String> =
+        LazyLock::new(|| Document::openapi().to_pretty_json().unwrap_or_default());
+    &DOCUMENT
+}

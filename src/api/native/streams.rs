@@ -1,0 +1,78 @@
+//! `/v1/streams`: what is published at this moment.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::Native;
+use crate::api::body;
+use crate::api::problem::{Problem, ProblemBody};
+use crate::control::{StreamKey, StreamStatus};
+
+/// Which streams to show.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct StreamFilter {
+    /// Only those of this app.
+    app: Option<String>,
+}
+
+/// All live streams.
+#[utoipa::path(get, path = "/v1/streams", tag = "streams", params(StreamFilter),
+    responses((status = 200, body = Vec<StreamStatus>)))]
+pub(super) async fn list(
+    State(native): State<Native>,
+    body::Parameters(filter): body::Parameters<StreamFilter>,
+) -> Json<Vec<StreamStatus>> {
+    let mut streams = native.doors.running.streams();
+    streams.retain(|stream| {
+        filter
+            .app
+            .as_deref()
+            .is_none_or(|app| stream.app.as_str() == app)
+    });
+    Json(streams)
+}
+
+/// One live stream.
+#[utoipa::path(get, path = "/v1/streams/{app}/{name}", tag = "streams",
+    params(("app" = String, Path), ("name" = String, Path)),
+    responses(
+        (status = 200, body = StreamStatus),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn show(
+    State(native): State<Native>,
+    Path((app, name)): Path<(String, String)>,
+) -> Result<Json<StreamStatus>, Problem> {
+    let stream = key(&app, &name).and_then(|key| native.doors.running.stream(&key));
+    stream.map(Json).ok_or_else(nobody)
+}
+
+/// Ends the publisher's connection. Nothing keeps it from coming back.
+#[utoipa::path(delete, path = "/v1/streams/{app}/{name}", tag = "streams",
+    params(("app" = String, Path), ("name" = String, Path)),
+    responses(
+        (status = 204, description = "The publisher is gone."),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn kick(
+    State(native): State<Native>,
+    Path((app, name)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    match key(&app, &name) {
+        Some(key) if native.doors.running.kick(&key) => Ok(StatusCode::NO_CONTENT),
+        _ => Err(nobody()),
+    }
+}
+
+fn key(app: &str, name: &str) -> Option<StreamKey> {
+    StreamKey::parse(app, name).ok()
+}
+
+fn nobody() -> Problem {
+    Problem::not_found("Nobody publishes this stream.")
+}

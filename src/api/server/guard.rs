@@ -1,0 +1,322 @@
+//! Who may ask at all: the Host and Origin of a request, on every route.
+//!
+//! A page in a browser on this machine can send requests to loopback, and with a name of its own that it lets resolve to
+//! 127.0.0.1 it can read the answers, too. So a request has to name a host that is ours, and where a browser says from
+//! which page it comes, that page has to be ours as well.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, Version, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::Connection;
+use crate::api::Settings;
+use crate::api::problem::Problem;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The names under which this gateway may be asked, beside loopback and the address that the request came to.
+#[derive(Clone, Debug, Default)]
+pub struct AllowedHosts(Arc<[Authority]>);
+
+impl AllowedHosts {
+    /// Takes names as they stand in `[http] allowed_hosts`: `relay.example.com` for any port, `relay.example.com:8443`
+    /// for that one. What is no name is left out; the configuration has refused it before.
+    pub fn new<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(names.into_iter().filter_map(Authority::parse).collect())
+    }
+
+    fn contains(&self, asked: &Authority) -> bool {
+        self.0.iter().any(|allowed| {
+            allowed.host == asked.host && (allowed.port.is_none() || allowed.port == asked.port)
+        })
+    }
+
+    /// Judges one request.
+    fn judge(&self, request: &Request) -> Result<(), Problem> {
+        let connection = request.extensions().get::<Connection>();
+        let host = match asked_host(request)? {
+            Some(host) => host,
+            // HTTP/1.0 has no Host, no browser speaks it, and simple health checks do.
+            None if request.version() == Version::HTTP_10 => {
+                return self.judge_origin(None, request.headers());
+            }
+            None => return Err(Problem::bad_request("The Host header is missing.")),
+        };
+        let own = |ip: IpAddr| connection.is_some_and(|c| c.local.ip().to_canonical() == ip);
+        let ours = host.is_loopback() || host.ip().is_some_and(own) || self.contains(&host);
+        if !ours {
+            return Err(Problem::forbidden(
+                "foreign-host",
+                "The Host header names a host that this gateway does not answer for. \
+                 Add the name to allowed_hosts in the [http] section.",
+            ));
+        }
+        self.judge_origin(Some(&host), request.headers())
+    }
+
+    fn judge_origin(&self, host: Option<&Authority>, headers: &HeaderMap) -> Result<(), Problem> {
+        let refused = || {
+            Problem::forbidden(
+                "foreign-origin",
+                "Requests that another site's page makes are refused.",
+            )
+        };
+        for site in headers.get_all(SEC_FETCH_SITE) {
+            if !matches!(site.as_bytes(), b"same-origin" | b"none") {
+                return Err(refused());
+            }
+        }
+        for origin in headers.get_all(header::ORIGIN) {
+            let origin = origin
+                .to_str()
+                .ok()
+                .and_then(Origin::parse)
+                .ok_or_else(refused)?;
+            let same = host.is_some_and(|host| origin.is(host));
+            if !same && !self.contains(&origin.authority) {
+                return Err(refused());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The middleware.
+pub(crate) async fn guard(
+    State(settings): State<Arc<ArcSwap<Settings>>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let verdict = settings.load().allowed_hosts.judge(&request);
+    match verdict {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// The host that a request names: that of an absolute target, else that of its one Host header.
+fn asked_host(request: &Request) -> Result<Option<Authority>, Problem> {
+    let wrong = || Problem::bad_request("The Host header cannot be read.");
+    if let Some(authority) = request.uri().authority() {
+        return Authority::parse(authority.as_str())
+            .map(Some)
+            .ok_or_else(wrong);
+    }
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let Some(host) = hosts.next() else {
+        return Ok(None);
+    };
+    if hosts.next().is_some() {
+        return Err(wrong());
+    }
+    host.to_str()
+        .ok()
+        .and_then(Authority::parse)
+        .map(Some)
+        .ok_or_else(wrong)
+}
+
+/// A host with an optional port, as it stands in Host, Origin and `allowed_hosts`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Authority {
+    /// Lower case, without a trailing dot; an IPv6 literal without its brackets, in its shortest form.
+    host: String,
+    port: Option<u16>,
+}
+
+impl Authority {
+    fn parse(text: &str) -> Option<Self> {
+        if let Some(rest) = text.strip_prefix('[') {
+            let (host, after) = rest.split_once(']')?;
+            let host: Ipv6Addr = host.parse().ok()?;
+            let port = match after {
+                "" => None,
+                after => Some(parse_port(after.strip_prefix(':')?)?),
+            };
+            return Some(Self {
+                host: host.to_string(),
+                port,
+            });
+        }
+        let (host, port) = match text.split_once(':') {
+            Some((host, port)) => (host, Some(parse_port(port)?)),
+            None => (text, None),
+        };
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let valid = !host.is_empty() && host.bytes().all(plain);
+        valid.then(|| Self {
+            host: host.to_ascii_lowercase(),
+            port,
+        })
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        self.host.parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
+    }
+
+    /// `localhost`, 127.0.0.0/8 and `[::1]`. Names below `localhost` never leave this machine either, but no listener of
+    /// ours is asked under one.
+    fn is_loopback(&self) -> bool {
+        self.host == "localhost" || self.ip().is_some_and(|ip| ip.is_loopback())
+    }
+}
+
+fn parse_port(text: &str) -> Option<u16> {
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse().ok())?
+}
+
+/// An Origin header that names a site; `null` does not.
+struct Origin {
+    authority: Authority,
+    default_port: u16,
+}
+
+impl Origin {
+    fn parse(text: &str) -> Option<Self> {
+        let (rest, default_port) = match text.strip_prefix("https://") {
+            Some(rest) => (rest, 443),
+            None => (text.strip_prefix("http://")?, 80),
+        };
+        Some(Self {
+            authority: Authority::parse(rest)?,
+            default_port,
+        })
+    }
+
+    /// Whether this site is the one that the request was sent to. The scheme is left open: a proxy in front may end TLS.
+    fn is(&self, host: &Authority) -> bool {
+        let port = |authority: &Authority| authority.port.unwrap_or(self.default_port);
+        self.authority.host == host.host && port(&self.authority) == port(host)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+
+    fn ask(headers: &[(&str, &str)], target: &str, allowed: &[&str]) -> u16 {
+        let mut request = Request::builder().uri(target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(Body::empty()).unwrap();
+        request.extensions_mut().insert(Connection {
+            remote: "192.0.2.9:5000".parse().unwrap(),
+            local: "[::ffff:192.0.2.1]:8080".parse().unwrap(),
+            beyond_loopback: true,
+        });
+        let hosts = AllowedHosts::new(allowed.iter().copied());
+        hosts
+            .judge(&request)
+            .map_or_else(|problem| problem.status().as_u16(), |()| 200)
+    }
+
+    #[test]
+    fn hosts() {
+        let allowed = ["relay.example", "Fixed.Example:8443", "[2001:DB8::1]"];
+        for (host, status) in [
+            ("localhost", 200),
+            ("LOCALHOST:9", 200),
+            ("localhost.:9", 200),
+            ("127.0.0.1:8080", 200),
+            ("127.1.2.3", 200),
+            ("[::1]:8080", 200),
+            ("192.0.2.1:8080", 200),
+            ("192.0.2.1", 200),
+            ("192.0.2.2", 403),
+            ("relay.example", 200),
+            ("RELAY.example:99", 200),
+            ("fixed.example:8443", 200),
+            ("fixed.example", 403),
+            ("fixed.example:8444", 403),
+            ("[2001:db8:0::1]:80", 200),
+            ("evil.example", 403),
+            ("localhost.evil.example", 403),
+            ("127.0.0.1.evil.example", 403),
+            ("0x7f000001", 403),
+            ("2130706433", 403),
+            ("", 400),
+            ("a b", 400),
+            ("user@localhost", 400),
+            ("localhost:x", 400),
+            ("localhost:", 400),
+            ("[::1", 400),
+        ] {
+            assert_eq!(
+                ask(&[("host", host)], "/v1/rules", &allowed),
+                status,
+                "{host}"
+            );
+        }
+        assert_eq!(ask(&[], "/", &allowed), 400);
+        assert_eq!(
+            ask(&[("host", "localhost"), ("host", "evil.example")], "/", &[]),
+            400
+        );
+        // An absolute target wins over the header, as HTTP says.
+        assert_eq!(
+            ask(&[("host", "localhost")], "http://evil.example/", &[]),
+            403
+        );
+        assert_eq!(
+            ask(&[("host", "evil.example")], "http://localhost:8080/", &[]),
+            200
+        );
+    }
+
+    #[test]
+    fn origins() {
+        for (host, origin, status) in [
+            ("localhost:8080", "http://localhost:8080", 200),
+            ("localhost:8080", "http://LOCALHOST:8080", 200),
+            ("localhost:8080", "http://localhost:3000", 403),
+            ("localhost:8080", "http://127.0.0.1:8080", 403),
+            ("localhost:8080", "https://localhost", 403),
+            ("localhost", "http://localhost:80", 200),
+            ("localhost", "https://localhost", 200),
+            ("localhost:8080", "null", 403),
+            ("localhost:8080", "http://evil.example", 403),
+            ("localhost:8080", "file://", 403),
+            ("localhost:8080", "", 403),
+            // A proxy that rewrites Host: the page's name is in allowed_hosts.
+            ("127.0.0.1:8080", "https://relay.example", 200),
+        ] {
+            let headers = [("host", host), ("origin", origin)];
+            assert_eq!(
+                ask(&headers, "/", &["relay.example"]),
+                status,
+                "{host} {origin}"
+            );
+        }
+    }
+
+    #[test]
+    fn fetch_sites() {
+        for (site, status) in [
+            ("same-origin", 200),
+            ("none", 200),
+            ("same-site", 403),
+            ("cross-site", 403),
+            ("new", 403),
+        ] {
+            let headers = [("host", "localhost"), ("sec-fetch-site", site)];
+            assert_eq!(ask(&headers, "/", &[]), status, "{site}");
+        }
+    }
+
+    #[test]
+    fn old_http_without_a_host_is_no_browser() {
+        let request = Request::builder().version(Version::HTTP_10).uri("/healthz");
+        let request = request.body(Body::empty()).unwrap();
+        assert!(AllowedHosts::default().judge(&request).is_ok());
+    }
+}

@@ -1,0 +1,32 @@
+//! The bounds of the HTTP listener, each with its unit and its reason.
+
+use std::time::Duration;
+
+/// Connections at one time on one listener. A connection that sends nothing costs about 10 KB here, and one that fills
+/// its header buffer [`MAX_HEADER_BYTES`] more: at worst 40 MB.
+pub const MAX_CONNECTIONS: usize = 512;
+
+/// The time for one request's headers, and for the TLS handshake. Also the time that a kept-alive connection may stay
+/// without a new request.
+pub const HEADER_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The time for one request's body.
+pub const BODY_DEADLINE: Duration = Duration::from_secs(10);
+
+/// The time without one byte in either direction. Longer than any answer takes to begin (a preflight is the slowest).
+pub const IDLE_DEADLINE: Duration = Duration::from_secs(75);
+
+/// The time for running requests when the listener stops.
+pub const DRAIN_DEADLINE: Duration = Duration::from_secs(3);
+
+/// The pause after the system could not give one more socket.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Bytes of a request's head. A vendor's GET carries a URL of 2048 bytes, percent-encoded at worst three times as long.
+pub const MAX_HEADER_BYTES: usize = 64 * 1024;
+
+/// Header fields of a request. Browsers behind a proxy send about 30.
+pub const MAX_HEADERS: usize = 64;
+
+/// Bytes of a request's body. The largest that a door knows is a rule with its URL.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;

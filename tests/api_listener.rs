@@ -1,0 +1,253 @@
+//! The HTTP listener: who is cut off, who waits, and how it ends. The limits here are short, so that nobody has to.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod doors;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aqueduct::api::{Limits, Serve, serve};
+use axum::Router;
+use axum::routing::get;
+use doors::Gateway;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const SHORT: Duration = Duration::from_millis(300);
+const LONG: Duration = Duration::from_secs(30);
+
+struct Listening {
+    address: SocketAddr,
+    stop: CancellationToken,
+    serving: JoinHandle<()>,
+}
+
+async fn listen(
+    router: Router,
+    limits: Limits,
+    tls: Option<Arc<rustls::ServerConfig>>,
+) -> Listening {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(serve(
+        listener,
+        Serve {
+            router,
+            tls,
+            limits,
+        },
+        stop.clone(),
+    ));
+    Listening {
+        address,
+        stop,
+        serving,
+    }
+}
+
+fn limits() -> Limits {
+    Limits {
+        headers: LONG,
+        idle: LONG,
+        drain: LONG,
+        ..Limits::default()
+    }
+}
+
+/// Reads to the end; a reset is an end too.
+async fn rest(stream: &mut TcpStream) -> String {
+    let mut bytes = Vec::new();
+    let _ = tokio::time::timeout(LONG, stream.read_to_end(&mut bytes))
+        .await
+        .expect("it never ended");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+const REQUEST: &[u8] = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn requests_are_answered_with_the_connections_addresses() {
+    let http = listen(Gateway::new().router, limits(), None).await;
+    let mut stream = TcpStream::connect(http.address).await.unwrap();
+    stream.write_all(REQUEST).await.unwrap();
+    let answer = rest(&mut stream).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("ok\n"),
+        "{answer}"
+    );
+    // On loopback the metrics are open.
+    let mut stream = TcpStream::connect(http.address).await.unwrap();
+    let request = format!(
+        "GET /metrics HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+        http.address
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    assert!(rest(&mut stream).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn who_says_nothing_or_never_ends_its_headers_is_cut_off() {
+    let http = listen(
+        Gateway::new().router,
+        Limits {
+            headers: SHORT,
+            ..limits()
+        },
+        None,
+    )
+    .await;
+    let mut silent = TcpStream::connect(http.address).await.unwrap();
+    let mut dripping = TcpStream::connect(http.address).await.unwrap();
+    let started = std::time::Instant::now();
+    let (mut read, mut write) = dripping.split();
+    let mut answer = Vec::new();
+    let drip = async {
+        loop {
+            if write.write_all(b"G").await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(SHORT / 10).await;
+        }
+    };
+    tokio::select! {
+        _ = read.read_to_end(&mut answer) => {}
+        () = drip => {}
+    }
+    assert_eq!(rest(&mut silent).await, "");
+    assert!(started.elapsed() >= SHORT && started.elapsed() < LONG);
+}
+
+#[tokio::test]
+async fn a_kept_connection_is_closed_when_nothing_moves() {
+    let http = listen(
+        Gateway::new().router,
+        Limits {
+            idle: SHORT,
+            ..limits()
+        },
+        None,
+    )
+    .await;
+    let mut stream = TcpStream::connect(http.address).await.unwrap();
+    stream
+        .write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await
+        .unwrap();
+    assert!(rest(&mut stream).await.ends_with("ok\n"));
+}
+
+#[tokio::test]
+async fn one_more_than_there_is_room_for_waits() {
+    let limits = Limits {
+        connections: 2,
+        ..limits()
+    };
+    let http = listen(Gateway::new().router, limits, None).await;
+    let first = TcpStream::connect(http.address).await.unwrap();
+    let _second = TcpStream::connect(http.address).await.unwrap();
+    let mut third = TcpStream::connect(http.address).await.unwrap();
+    third.write_all(REQUEST).await.unwrap();
+    let early = tokio::time::timeout(SHORT, third.read_u8()).await;
+    assert!(early.is_err(), "{early:?}");
+    drop(first);
+    assert!(rest(&mut third).await.ends_with("ok\n"));
+}
+
+#[tokio::test]
+async fn stopping_ends_running_requests_in_order() {
+    let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let slow = {
+        let (entered, leave) = (entered.clone(), leave.clone());
+        move || async move {
+            entered.notify_one();
+            leave.notified().await;
+            "done\n"
+        }
+    };
+    let http = listen(Router::new().route("/slow", get(slow)), limits(), None).await;
+    let mut busy = TcpStream::connect(http.address).await.unwrap();
+    busy.write_all(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await
+        .unwrap();
+    entered.notified().await;
+    let mut idle = TcpStream::connect(http.address).await.unwrap();
+    http.stop.cancel();
+    assert_eq!(rest(&mut idle).await, "");
+    leave.notify_one();
+    assert!(rest(&mut busy).await.ends_with("done\n"));
+    tokio::time::timeout(LONG, http.serving)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(TcpStream::connect(http.address).await.is_err());
+}
+
+#[tokio::test]
+async fn stopping_does_not_wait_for_ever() {
+    let stuck = || std::future::pending::<&'static str>();
+    let router = Router::new().route("/stuck", get(stuck));
+    let http = listen(
+        router,
+        Limits {
+            drain: SHORT,
+            ..limits()
+        },
+        None,
+    )
+    .await;
+    let mut busy = TcpStream::connect(http.address).await.unwrap();
+    busy.write_all(b"GET /stuck HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await
+        .unwrap();
+    http.stop.cancel();
+    tokio::time::timeout(LONG, http.serving)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(rest(&mut busy).await, "");
+}
+
+#[tokio::test]
+async fn https_serves_the_same_and_cuts_off_silent_handshakes() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = rustls::pki_types::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let server = rustls::ServerConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let limits = Limits {
+        headers: SHORT,
+        ..limits()
+    };
+    let https = listen(Gateway::new().router, limits, Some(Arc::new(server))).await;
+
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).unwrap();
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(https.address).await.unwrap();
+    let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+    let mut stream = connector
+        .connect("localhost".try_into().unwrap(), stream)
+        .await
+        .unwrap();
+    stream.write_all(REQUEST).await.unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+
+    let mut silent = TcpStream::connect(https.address).await.unwrap();
+    assert_eq!(rest(&mut silent).await, "");
+}

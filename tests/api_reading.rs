@@ -1,0 +1,254 @@
+//! Streams, targets, preflights, health, metrics and the description of the door.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod doors;
+
+use aqueduct::api::Connection;
+use aqueduct::control::{Phase, TargetState};
+use axum::body::Body;
+use axum::http::Request;
+use doors::{Gateway, TOKEN, stream_status, target_status};
+use serde_json::json;
+
+#[tokio::test]
+async fn streams_are_shown_and_kicked() {
+    let gateway = Gateway::new();
+    *gateway.running.streams.lock().unwrap() =
+        vec![stream_status("live", "cam"), stream_status("live", "a/b c")];
+    let list = gateway.ask("GET", "/v1/streams", None).await.json();
+    assert_eq!(
+        list[0],
+        json!({
+            "app": "live", "name": "cam", "state": "live", "since": "1970-01-01T00:00:00Z",
+            "publisher": "192.0.2.7:51234", "client": "FMLE/3.0",
+            "tracks": [{"kind": "video", "id": 0, "codec": "h264"}],
+            "bitrate": 6_000_000, "bytes": 1000, "frames": 50, "keyframe_interval_ms": 2000,
+            "ring_bytes": 4096, "repairs": 0, "targets": 1,
+        })
+    );
+    assert_eq!(
+        gateway
+            .ask("GET", "/v1/streams/live/cam", None)
+            .await
+            .json(),
+        list[0]
+    );
+    let odd = "/v1/streams/live/a%2Fb%20c";
+    assert_eq!(gateway.ask("GET", odd, None).await.json()["name"], "a/b c");
+    assert_eq!(
+        gateway
+            .ask("GET", "/v1/streams?app=other", None)
+            .await
+            .json(),
+        json!([])
+    );
+    gateway
+        .ask("GET", "/v1/streams/live/none", None)
+        .await
+        .assert_problem(404);
+    gateway
+        .ask("GET", "/v1/streams/li%20ve/none", None)
+        .await
+        .assert_problem(404);
+
+    let kicked = gateway.ask("DELETE", odd, None).await;
+    assert_eq!((kicked.status.as_u16(), kicked.text.as_str()), (204, ""));
+    gateway.ask("DELETE", odd, None).await.assert_problem(404);
+}
+
+#[tokio::test]
+async fn targets_are_shown() {
+    let gateway = Gateway::new();
+    gateway.add("*", "rtmp://h/app/{stream}?k=CANARY").await;
+    let rule = gateway.rules.list(None)[0].clone();
+    *gateway.running.targets.lock().unwrap() = vec![
+        target_status(&rule, "live", "cam", TargetState::BackingOff),
+        target_status(&rule, "live", "cam2", TargetState::Live),
+    ];
+    let list = gateway.ask("GET", "/v1/targets", None).await.json();
+    assert_eq!(
+        list[0],
+        json!({
+            "rule": rule.id, "stream": "live/cam", "url": "rtmp://h/app/***", "state": "backing_off",
+            "since": "1970-01-01T00:00:00Z", "attempt": 2,
+            "reason": "NetStream.Publish.BadName: taken", "bytes": 10, "bitrate": 20, "frames": 30,
+            "dropped": 40, "repaired": 50, "lag_ms": 60, "rtt_ms": 7.5,
+        })
+    );
+    for (query, count) in [
+        ("", 2),
+        ("?state=live", 1),
+        ("?stream=cam", 1),
+        ("?app=live", 2),
+        ("?app=x", 0),
+        ("?rule=x", 0),
+        ("?state=stopped", 0),
+    ] {
+        let list = gateway
+            .ask("GET", &format!("/v1/targets{query}"), None)
+            .await
+            .json();
+        assert_eq!(list.as_array().unwrap().len(), count, "{query}");
+    }
+    gateway
+        .ask("GET", "/v1/targets?state=happy", None)
+        .await
+        .assert_problem(400);
+    let whole = gateway.ask("GET", "/v1/targets?reveal=true", None).await;
+    assert_eq!(whole.json()[1]["url"], "rtmp://h/app/cam2?k=CANARY");
+}
+
+#[tokio::test]
+async fn preflights_are_made_and_held_back() {
+    let gateway = Gateway::new();
+    let wish = json!({"url": "rtmp://h/app/CANARY"});
+    let answer = gateway
+        .ask("POST", "/v1/preflight", Some(wish.clone()))
+        .await;
+    assert_eq!(answer.status, 200);
+    let report = answer.json();
+    assert_eq!(report["ok"], false);
+    assert_eq!(report["url"], "rtmp://h/app/***");
+    let step = &report["steps"][0];
+    assert_eq!(
+        (&step["step"], &step["result"]),
+        (&json!("dns"), &json!("failed"))
+    );
+    let tried = gateway.running.tried.lock().unwrap().clone();
+    assert_eq!(tried, [("rtmp://h/app/CANARY".to_owned(), false)]);
+
+    let published = json!({"url": "rtmp://h/app/x", "publish": true});
+    gateway.ask("POST", "/v1/preflight", Some(published)).await;
+    assert!(gateway.running.tried.lock().unwrap()[1].1);
+    let problem = gateway
+        .ask("POST", "/v1/preflight", Some(json!({"url": "CANARY"})))
+        .await
+        .assert_problem(422);
+    assert!(!problem.to_string().contains("CANARY"));
+
+    let mut answer = answer;
+    for _ in 0..25 {
+        answer = gateway
+            .ask("POST", "/v1/preflight", Some(wish.clone()))
+            .await;
+    }
+    answer.assert_problem(429);
+    assert!(
+        answer
+            .header("retry-after")
+            .parse::<u64>()
+            .is_ok_and(|seconds| seconds > 0)
+    );
+}
+
+#[tokio::test]
+async fn readiness_follows_the_phases() {
+    let gateway = Gateway::new();
+    assert_eq!(gateway.call("/healthz").await.status, 200);
+    gateway.call("/readyz").await.assert_problem(503);
+    gateway.readiness.advance(Phase::Ready);
+    let ready = gateway.call("/readyz").await;
+    assert_eq!(
+        (ready.status.as_u16(), ready.text.as_str()),
+        (200, "ready\n")
+    );
+    gateway.readiness.advance(Phase::Draining);
+    gateway.call("/readyz").await.assert_problem(503);
+    assert_eq!(gateway.call("/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn metrics_come_from_process_and_read_model() {
+    let gateway = Gateway::new();
+    gateway.add("cam", "rtmp://h/app/CANARY").await;
+    let rule = gateway.rules.list(None)[0].clone();
+    *gateway.running.streams.lock().unwrap() = vec![stream_status("live", "cam")];
+    *gateway.running.targets.lock().unwrap() =
+        vec![target_status(&rule, "live", "cam", TargetState::Live)];
+    let metrics = gateway.call("/metrics").await;
+    assert_eq!(
+        metrics.header("content-type"),
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    let id = &rule.id;
+    for line in [
+        "process_open_fds 9".to_owned(),
+        "aqueduct_streams 1".to_owned(),
+        "aqueduct_ring_bytes 4096".to_owned(),
+        "aqueduct_targets{state=\"live\"} 1".to_owned(),
+        "aqueduct_targets{state=\"backing_off\"} 0".to_owned(),
+        format!("aqueduct_target_up{{rule=\"{id}\"}} 1"),
+        format!("aqueduct_target_bytes_total{{rule=\"{id}\"}} 10"),
+    ] {
+        assert!(
+            metrics.text.lines().any(|given| given == line),
+            "{line} in {}",
+            metrics.text
+        );
+    }
+    assert!(!metrics.text.contains("CANARY"));
+    gateway.running.targets.lock().unwrap().clear();
+    assert!(!gateway.call("/metrics").await.text.contains(id.as_str()));
+}
+
+#[tokio::test]
+async fn metrics_and_description_want_the_token_beyond_loopback() {
+    let gateway = Gateway::new();
+    for path in ["/metrics", "/openapi.json"] {
+        for (beyond_loopback, token, status) in [
+            (false, None, 200),
+            (true, None, 401),
+            (true, Some("wrong"), 401),
+            (true, Some(TOKEN), 200),
+        ] {
+            let mut request = Request::get(path).header("host", "localhost");
+            if let Some(token) = token {
+                request = request.header("authorization", format!("Bearer {token}"));
+            }
+            let mut request = request.body(Body::empty()).unwrap();
+            request.extensions_mut().insert(Connection {
+                remote: "192.0.2.9:4000".parse().unwrap(),
+                local: "192.0.2.1:8080".parse().unwrap(),
+                beyond_loopback,
+            });
+            let answer = gateway.send(request).await;
+            assert_eq!(answer.status, status, "{path} {beyond_loopback} {token:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_description_names_every_route() {
+    let mut document = Gateway::new().call("/openapi.json").await.json();
+    let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
+    assert_eq!(
+        paths,
+        [
+            "/healthz",
+            "/metrics",
+            "/readyz",
+            "/v1/preflight",
+            "/v1/rules",
+            "/v1/rules/{id}",
+            "/v1/streams",
+            "/v1/streams/{app}/{name}",
+            "/v1/targets",
+        ]
+    );
+    for schema in [
+        "Rule",
+        "CreateRule",
+        "Problem",
+        "StreamStatus",
+        "TargetStatus",
+        "PreflightReport",
+    ] {
+        assert!(
+            document["components"]["schemas"][schema].is_object(),
+            "{schema}"
+        );
+    }
+    document["info"]["version"] = "(the crate's)".into();
+    insta::assert_json_snapshot!("openapi", document);
+}

@@ -1,0 +1,254 @@
+//! The ZEGO door and the rules behind it.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod doors;
+
+use aqueduct::api::zego::sign;
+use aqueduct::config::rule_from_command_line;
+use aqueduct::control::{Origin, UrlTemplate};
+use aqueduct::secret::Secret;
+use axum::body::Body;
+use axum::http::Request;
+use doors::Gateway;
+use std::sync::Arc;
+use time::OffsetDateTime;
+
+const NOW: i64 = 1_761_955_200;
+const APP_ID: u32 = 1_234_567_890;
+
+/// Calls one action; each call is a second after the last, so that neither rate nor sequence is in the way.
+struct Caller {
+    gateway: Gateway,
+    calls: std::cell::Cell<i64>,
+}
+
+impl Caller {
+    fn new(gateway: Gateway) -> Self {
+        Self {
+            gateway,
+            calls: 0.into(),
+        }
+    }
+
+    fn target(&self, parameters: &[(&str, &str)]) -> String {
+        let calls = self.calls.get() + 1;
+        self.calls.set(calls);
+        let now = NOW + calls;
+        self.gateway.clock.set_ms(now * 1000);
+        let secret = Secret::new("0123456789abcdef0123456789abcdef");
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        for (name, value) in parameters {
+            query.append_pair(name, value);
+        }
+        if !parameters.iter().any(|(name, _)| *name == "Sequence") {
+            query.append_pair("Sequence", &calls.to_string());
+        }
+        query.append_pair("AppId", &APP_ID.to_string());
+        query.append_pair("SignatureNonce", "4fd24687296dd9f3");
+        query.append_pair("Timestamp", &now.to_string());
+        query.append_pair("SignatureVersion", "2.0");
+        query.append_pair(
+            "Signature",
+            &sign(APP_ID, "4fd24687296dd9f3", &secret, &now.to_string()),
+        );
+        format!("/?{}", query.finish())
+    }
+
+    async fn call(&self, action: &str, stream: &str, url: &str) -> u64 {
+        let target = self.target(&[("Action", action), ("StreamId", stream), ("CDNUrl", url)]);
+        self.gateway.call(&target).await.json()["Code"]
+            .as_u64()
+            .unwrap()
+    }
+
+    async fn create(&self, stream: &str, url: &str) -> u64 {
+        self.call("CreatCDNTransferRule", stream, url).await
+    }
+
+    async fn delete(&self, stream: &str, url: &str) -> u64 {
+        self.call("DeleteCDNTransferRule", stream, url).await
+    }
+
+    fn urls(&self) -> Vec<String> {
+        let rules = self.gateway.rules.list(None);
+        rules
+            .iter()
+            .map(|rule| rule.url.expose().to_owned())
+            .collect()
+    }
+}
+
+#[tokio::test]
+async fn a_relay_is_a_literal_stored_rule() {
+    let caller = Caller::new(Gateway::new());
+    assert_eq!(caller.create("cam*", "rtmp://h/app/{stream}").await, 0);
+    let rules = caller.gateway.rules.list(None);
+    assert_eq!(rules[0].origin, Origin::Zego);
+    assert!(rules[0].stream.is_literal() && !rules[0].url.has_placeholder());
+    assert_eq!(rules[0].app.as_str(), "live");
+    assert_eq!(caller.gateway.store.rules.lock().unwrap().len(), 1);
+    assert_eq!(
+        caller
+            .call("CreateCDNTransferRule", "b", "rtmps://h/app/b")
+            .await,
+        0
+    );
+    assert_eq!(caller.urls().len(), 2);
+}
+
+#[tokio::test]
+async fn a_second_create_of_an_address_replaces_its_parameters() {
+    let caller = Caller::new(Gateway::new());
+    assert_eq!(caller.create("s", "rtmp://h/app/s?token=1").await, 0);
+    let before = caller.gateway.rules.list(None)[0].clone();
+    assert_eq!(caller.create("s", "rtmp://H:1935/app/s/?token=2").await, 0);
+    let after = caller.gateway.rules.list(None);
+    assert_eq!(after.len(), 1);
+    assert_eq!(after[0].id, before.id);
+    assert_eq!(after[0].url.expose(), "rtmp://H:1935/app/s/?token=2");
+    assert!(after[0].revision > before.revision);
+    // Another stream or another path is another relay.
+    assert_eq!(caller.create("t", "rtmp://h/app/s?token=1").await, 0);
+    assert_eq!(caller.create("s", "rtmp://h/app/s2").await, 0);
+    assert_eq!(caller.urls().len(), 3);
+}
+
+#[tokio::test]
+async fn delete_reaches_rules_of_both_doors_and_leaves_the_rest() {
+    let url = "rtmp://h/app/s?token=1";
+    let fixed =
+        rule_from_command_line(UrlTemplate::parse(url).unwrap(), OffsetDateTime::UNIX_EPOCH);
+    let gateway = Gateway::with(Arc::default(), vec![fixed]);
+    assert_eq!(gateway.add("s", "rtmp://h/app/{stream}").await.status, 201);
+    assert_eq!(gateway.add("*", "rtmp://h/app/{stream}").await.status, 201);
+    let caller = Caller::new(gateway);
+    assert_eq!(caller.create("s", "rtmp://h/app/other").await, 0);
+    assert_eq!(caller.urls().len(), 4);
+    assert_eq!(caller.delete("s", "rtmp://h/app/s").await, 0);
+    assert_eq!(
+        caller.urls(),
+        [url, "rtmp://h/app/{stream}", "rtmp://h/app/other"]
+    );
+    assert_eq!(caller.delete("s", "rtmp://h/app/s").await, 0);
+    assert_eq!(caller.delete("never", "rtmp://h/app/other").await, 0);
+    assert_eq!(caller.urls().len(), 3);
+}
+
+#[tokio::test]
+async fn refused_targets_and_full_disks_have_their_codes() {
+    let caller = Caller::new(Gateway::new());
+    assert_eq!(
+        caller.create("s", "rtmp://refused.example/app/s").await,
+        5004
+    );
+    assert_eq!(caller.create("s", "rtmp://u:p@h/app/s").await, 30_001);
+    assert_eq!(caller.create("s", "rtmp://h/app/s").await, 0);
+    caller.gateway.store.set_full(true);
+    assert_eq!(caller.create("s", "rtmp://h/app/t").await, 5001);
+    assert_eq!(caller.create("s", "rtmp://h/app/s?x=1").await, 5001);
+    assert_eq!(caller.urls(), ["rtmp://h/app/s"]);
+    // Stopped all the same, and the caller learns that it is not stored.
+    assert_eq!(caller.delete("s", "rtmp://h/app/s").await, 5001);
+    assert!(caller.urls().is_empty());
+}
+
+#[tokio::test]
+async fn a_stream_has_a_bounded_number_of_relays() {
+    let caller = Caller::new(Gateway::new());
+    for i in 0..20 {
+        assert_eq!(caller.create("s", &format!("rtmp://h/app/s{i}")).await, 0);
+    }
+    assert_eq!(caller.create("s", "rtmp://h/app/one-more").await, 5005);
+    assert_eq!(caller.create("t", "rtmp://h/app/one-more").await, 0);
+    assert_eq!(caller.create("s", "rtmp://h/app/s3?x=1").await, 0);
+}
+
+#[tokio::test]
+async fn the_production_rate_is_ten_a_second() {
+    let caller = Caller::new(Gateway::new());
+    let target = caller.target(&[
+        ("Action", "DeleteCDNTransferRule"),
+        ("StreamId", "never"),
+        ("CDNUrl", "rtmp://h/app/s"),
+        ("Sequence", "1"),
+    ]);
+    let now = (NOW + 1) * 1000;
+    for i in 0..12 {
+        caller.gateway.clock.set_ms(now + i * 10);
+        let code = caller.gateway.call(&target).await.json()["Code"]
+            .as_u64()
+            .unwrap();
+        // The others are refused for their sequence, and counted all the same.
+        let expected = if i >= 10 {
+            30_002
+        } else if i == 0 {
+            0
+        } else {
+            5005
+        };
+        assert_eq!(code, expected, "call {i}");
+    }
+    caller.gateway.clock.set_ms(now + 2000);
+    assert_eq!(caller.gateway.call(&target).await.json()["Code"], 5005);
+}
+
+#[tokio::test]
+async fn wrong_signatures_do_not_use_up_the_rate() {
+    let caller = Caller::new(Gateway::new());
+    let target = caller.target(&[("Action", "DeleteCDNTransferRule")]);
+    let forged = target.replace("Signature=", "Signature=0");
+    for _ in 0..50 {
+        assert_eq!(
+            caller.gateway.call(&forged).await.json()["Code"],
+            100_000_005
+        );
+    }
+    assert_eq!(caller.gateway.call(&target).await.json()["Code"], 30_009);
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_json_have_their_code() {
+    let gateway = Gateway::new();
+    let request = Request::post("/?Action=CreatCDNTransferRule").header("host", "localhost");
+    let answer = gateway.send(request.body(Body::from("a=b")).unwrap()).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(
+        answer.header("content-type"),
+        "application/json; charset=utf-8"
+    );
+    assert_eq!(answer.json()["Code"], 100_000_012);
+}
+
+#[tokio::test]
+async fn other_methods_and_vendors_are_told_so() {
+    let gateway = Gateway::new();
+    let put = Request::put("/?Action=x")
+        .header("host", "localhost")
+        .body(Body::empty())
+        .unwrap();
+    gateway.send(put).await.assert_problem(405);
+    for request in [
+        Request::get("/?Action=CreateProject&Version=2019-10-29"),
+        Request::get("/?SecretId=a"),
+        Request::post("/").header("x-tc-action", "CreateProject"),
+        Request::post("/").header("authorization", "TC3-HMAC-SHA256 Credential=x"),
+    ] {
+        let request = request
+            .header("host", "localhost")
+            .body(Body::empty())
+            .unwrap();
+        let answer = gateway.send(request).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.header("content-type"), "application/json");
+        let response = &answer.json()["Response"];
+        assert_eq!(response["Error"]["Code"], "UnsupportedOperation");
+        assert_eq!(response["RequestId"].as_str().unwrap().len(), 36);
+    }
+    // A page in a browser reaches this door no more than the others.
+    let request = Request::get("/?Action=x").header("host", "evil.example");
+    gateway
+        .send(request.body(Body::empty()).unwrap())
+        .await
+        .assert_problem(403);
+}
