@@ -1,1 +1,15 @@
-//! (to be written)
+//! What an operator gets to see: one event for each happening, which logs and counts together, and the metrics.
+//!
+//! Nothing here decides anything. A gateway has its own [`Metrics`]; nothing is installed for the process but the log.
+
+pub mod events;
+pub mod labels;
+pub mod log;
+pub mod metrics;
+pub mod series;
+pub mod snapshot;
+
+pub use labels::Label;
+pub use log::{LogConfig, LogFormat};
+pub use metrics::Metrics;
+pub use snapshot::{Snapshot, TargetSample};

@@ -1,0 +1,92 @@
+//! What happens to rules, their store and the configuration.
+
+use std::fmt::Display;
+
+use tracing::{error, info};
+
+use super::printable;
+use crate::rule::Rule;
+use crate::telemetry::labels::{Label, StoreOperation};
+use crate::telemetry::metrics::Metrics;
+
+/// A rule was made through a door.
+pub struct RuleCreated<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+}
+
+impl RuleCreated<'_> {
+    /// Logs.
+    pub fn emit(&self, _metrics: &Metrics) {
+        let rule = self.rule;
+        info!(
+            rule = %rule.id.as_str(),
+            app = %rule.app,
+            pattern = %printable(rule.stream.as_str()),
+            url = %rule.url.masked(),
+            origin = %rule.origin,
+            "rule created"
+        );
+    }
+}
+
+/// A rule was deleted through a door.
+pub struct RuleDeleted<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+    /// Whether the store knows of it; if not, the rule returns with the next start.
+    pub stored: bool,
+}
+
+impl RuleDeleted<'_> {
+    /// Logs.
+    pub fn emit(&self, _metrics: &Metrics) {
+        let rule = self.rule;
+        info!(
+            rule = %rule.id.as_str(),
+            app = %rule.app,
+            pattern = %printable(rule.stream.as_str()),
+            url = %rule.url.masked(),
+            origin = %rule.origin,
+            stored = self.stored,
+            "rule deleted"
+        );
+    }
+}
+
+/// The rules' store failed at something.
+pub struct StoreTrouble<'a> {
+    /// What was wanted of it.
+    pub operation: StoreOperation,
+    /// What it said.
+    pub error: &'a dyn Display,
+}
+
+impl StoreTrouble<'_> {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.store_errors.add(self.operation, 1);
+        error!(
+            operation = self.operation.as_str(),
+            error = %self.error,
+            "the rules' store is in trouble"
+        );
+    }
+}
+
+/// The configuration was read again.
+pub struct ConfigReloaded<'a> {
+    /// Why it was refused, where it was.
+    pub refused: Option<&'a dyn Display>,
+}
+
+impl ConfigReloaded<'_> {
+    /// Logs and sets the gauges.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.configured(self.refused.is_none());
+        match self.refused {
+            None => info!("configuration reloaded"),
+            Some(error) => error!(%error, "configuration refused; the one before goes on"),
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! What happens, one struct each: `emit` writes the log line and counts, so that neither is forgotten.
+//!
+//! Secrets cannot get in by accident: a target comes as its parsed URL and is masked here, what a CDN said is searched for
+//! that target's key, a publisher's name loses its query.
+
+mod gateway;
+mod publish;
+mod target;
+
+#[cfg(test)]
+mod tests;
+
+pub use gateway::{ConfigReloaded, RuleCreated, RuleDeleted, StoreTrouble};
+pub use publish::{AcceptFailed, ConnectionRejected, PublishEnded, PublishRefused, PublishStarted};
+pub use target::{Push, TargetBackingOff, TargetFailed, TargetLive, TargetStopped};
+
+/// A text of somebody else's that cannot drive the terminal that shows the log, nor begin a line of its own.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|character| match character.is_control() {
+            true => char::REPLACEMENT_CHARACTER,
+            false => character,
+        })
+        .collect()
+}

@@ -1,0 +1,144 @@
+//! What happens on the way in.
+
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::printable;
+use crate::rule::StreamKey;
+use crate::secret::mask_name;
+use crate::telemetry::labels::{Label, PublishEnd, PublishRefusal, Rejection};
+use crate::telemetry::metrics::Metrics;
+
+/// A publisher begins to publish.
+pub struct PublishStarted<'a> {
+    /// The stream.
+    pub stream: &'a StreamKey,
+    /// Who publishes it.
+    pub peer: SocketAddr,
+    /// The encoder's name for itself.
+    pub client: &'a str,
+    /// Whether it took the stream over from another one.
+    pub takeover: bool,
+}
+
+impl PublishStarted<'_> {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.publishes_started.increment(1);
+        info!(
+            stream = %self.stream,
+            peer = %self.peer,
+            client = %printable(self.client),
+            takeover = self.takeover,
+            "publish started"
+        );
+    }
+}
+
+/// A publisher is told no.
+pub struct PublishRefused<'a> {
+    /// The app as it was asked for.
+    pub app: &'a str,
+    /// The name as it was asked for, its query included; that is cut off here.
+    pub name: &'a str,
+    /// Who asked.
+    pub peer: SocketAddr,
+    /// Why it may not.
+    pub reason: PublishRefusal,
+}
+
+impl PublishRefused<'_> {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.publish_rejected.add(self.reason, 1);
+        warn!(
+            app = %mask_name(self.app),
+            name = %mask_name(self.name),
+            peer = %self.peer,
+            reason = self.reason.as_str(),
+            "publish refused"
+        );
+    }
+}
+
+/// A publish is over.
+pub struct PublishEnded<'a> {
+    /// The stream.
+    pub stream: &'a StreamKey,
+    /// Who published it.
+    pub peer: SocketAddr,
+    /// Why it ended.
+    pub reason: PublishEnd,
+    /// What the connection or the protocol said, where they said something.
+    pub detail: Option<&'a dyn Display>,
+    /// Payload bytes that arrived.
+    pub bytes: u64,
+    /// How long it lasted.
+    pub lasted: Duration,
+}
+
+impl PublishEnded<'_> {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.publishes_ended.add(self.reason, 1);
+        info!(
+            stream = %self.stream,
+            peer = %self.peer,
+            reason = self.reason.as_str(),
+            detail = self.detail.map(|detail| tracing::field::display(printable(&detail.to_string()))),
+            bytes = self.bytes,
+            seconds = self.lasted.as_secs_f64(),
+            "publish ended"
+        );
+    }
+}
+
+/// A connection is closed before it published.
+pub struct ConnectionRejected<'a> {
+    /// Whose.
+    pub peer: SocketAddr,
+    /// Why.
+    pub reason: Rejection,
+    /// What exactly was wrong.
+    pub detail: &'a dyn Display,
+}
+
+impl ConnectionRejected<'_> {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.connections_rejected.add(self.reason, 1);
+        warn!(
+            peer = %self.peer,
+            reason = self.reason.as_str(),
+            detail = %printable(&self.detail.to_string()),
+            "connection rejected"
+        );
+    }
+}
+
+/// Connections wait that cannot be accepted. Counted each time; the listener decides how often it is logged.
+pub struct AcceptFailed<'a> {
+    /// The listener's address.
+    pub listener: SocketAddr,
+    /// What the kernel said.
+    pub error: &'a std::io::Error,
+    /// Whether a line is due.
+    pub logged: bool,
+}
+
+impl AcceptFailed<'_> {
+    /// Counts, and logs where a line is due.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.accept_errors.increment(1);
+        if self.logged {
+            error!(
+                listener = %self.listener,
+                error = %self.error,
+                "connections cannot be accepted; the limit of open files may be too low"
+            );
+        }
+    }
+}

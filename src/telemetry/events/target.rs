@@ -1,0 +1,131 @@
+//! What happens on the way out.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::printable;
+use crate::rule::{RuleId, StreamKey, TargetUrl};
+use crate::telemetry::labels::{Label, Setback};
+use crate::telemetry::metrics::Metrics;
+
+/// Which push an event is about.
+#[derive(Clone, Copy)]
+pub struct Push<'a> {
+    /// The rule that wishes for it.
+    pub rule: &'a RuleId,
+    /// The stream.
+    pub stream: &'a StreamKey,
+    /// Where it goes; logged masked.
+    pub url: &'a TargetUrl,
+    /// The attempt, from 1.
+    pub attempt: u32,
+}
+
+/// A CDN takes media.
+pub struct TargetLive<'a> {
+    /// Which push.
+    pub push: Push<'a>,
+    /// How long it took from the start of the attempt.
+    pub took: Duration,
+}
+
+impl TargetLive<'_> {
+    /// Logs. What is live is counted from what runs.
+    pub fn emit(&self, _metrics: &Metrics) {
+        let push = &self.push;
+        info!(
+            rule = %push.rule.as_str(),
+            stream = %push.stream,
+            url = %push.url.masked(),
+            attempt = push.attempt,
+            seconds = self.took.as_secs_f64(),
+            "target live"
+        );
+    }
+}
+
+/// An attempt failed or a live push broke, and another attempt follows.
+pub struct TargetBackingOff<'a> {
+    /// Which push.
+    pub push: Push<'a>,
+    /// Why.
+    pub reason: Setback,
+    /// What exactly happened; the CDN's own words are searched for the key.
+    pub detail: &'a dyn Display,
+    /// When the next attempt begins, from now.
+    pub retry_in: Duration,
+}
+
+impl TargetBackingOff<'_> {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.target_reconnects.add(self.reason, 1);
+        let push = &self.push;
+        warn!(
+            rule = %push.rule.as_str(),
+            stream = %push.stream,
+            url = %push.url.masked(),
+            attempt = push.attempt,
+            reason = self.reason.as_str(),
+            detail = %said(push.url, self.detail),
+            retry_seconds = self.retry_in.as_secs_f64(),
+            "target backs off"
+        );
+    }
+}
+
+/// A push is given up for good.
+pub struct TargetFailed<'a> {
+    /// Which push.
+    pub push: Push<'a>,
+    /// Why.
+    pub reason: Setback,
+    /// What exactly happened; the CDN's own words are searched for the key.
+    pub detail: &'a dyn Display,
+}
+
+impl TargetFailed<'_> {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.target_failures.add(self.reason, 1);
+        let push = &self.push;
+        error!(
+            rule = %push.rule.as_str(),
+            stream = %push.stream,
+            url = %push.url.masked(),
+            attempt = push.attempt,
+            reason = self.reason.as_str(),
+            detail = %said(push.url, self.detail),
+            "target failed for good"
+        );
+    }
+}
+
+/// A push ended as it should: its rule or its stream is gone.
+pub struct TargetStopped<'a> {
+    /// Which push.
+    pub push: Push<'a>,
+    /// Bytes handed to its connections.
+    pub bytes: u64,
+}
+
+impl TargetStopped<'_> {
+    /// Logs.
+    pub fn emit(&self, _metrics: &Metrics) {
+        let push = &self.push;
+        info!(
+            rule = %push.rule.as_str(),
+            stream = %push.stream,
+            url = %push.url.masked(),
+            bytes = self.bytes,
+            "target stopped"
+        );
+    }
+}
+
+/// What a CDN or the way to it said, without the target's key.
+fn said(url: &TargetUrl, detail: &dyn Display) -> String {
+    printable(&url.mask_echo(&detail.to_string()))
+}

@@ -1,0 +1,223 @@
+//! The closed sets that label values come from. A value that a peer can choose is never a label.
+
+use crate::media::MediaKind;
+
+/// One value of a closed set.
+pub trait Label: Copy + Eq + 'static {
+    /// Every value of the set. All of them are there from the start, at zero.
+    const ALL: &'static [Self];
+
+    /// The value as it stands in a metric and in the log.
+    fn as_str(self) -> &'static str;
+
+    /// The value's place in [`ALL`](Self::ALL).
+    fn place(self) -> usize {
+        Self::ALL
+            .iter()
+            .position(|known| *known == self)
+            .unwrap_or_default()
+    }
+}
+
+/// Declares an enum and its texts in one place, so that no value is forgotten in [`Label::ALL`].
+macro_rules! label_set {
+    ($(#[$set:meta])* $name:ident { $($(#[$value:meta])* $variant:ident = $text:literal,)+ }) => {
+        $(#[$set])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$value])* $variant,)+
+        }
+
+        impl Label for $name {
+            const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)+
+                }
+            }
+
+            fn place(self) -> usize {
+                self as usize
+            }
+        }
+    };
+}
+
+impl Label for MediaKind {
+    const ALL: &'static [Self] = &[Self::Video, Self::Audio, Self::Data];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Video => "video",
+            Self::Audio => "audio",
+            Self::Data => "data",
+        }
+    }
+}
+
+label_set! {
+    /// Why a tag was left out, for all targets or for one.
+    DropReason {
+        /// It came before the first keyframe, so nothing could decode it.
+        BeforeKeyframe = "before_keyframe",
+        /// Its decoder configuration never came.
+        NoHeader = "no_header",
+        /// More headers than are kept.
+        HeadersFull = "headers_full",
+        /// Cut short, or of a form that no specification has.
+        Malformed = "malformed",
+        /// A target was so slow that the ring went on without it.
+        Overtaken = "overtaken",
+    }
+}
+
+label_set! {
+    /// What was repaired in a timestamp.
+    RepairKind {
+        /// It stepped back and was held at its track's last one.
+        Clamp = "clamp",
+    }
+}
+
+label_set! {
+    /// Why a publisher may not publish.
+    PublishRefusal {
+        /// No key, or a wrong one.
+        Auth = "auth",
+        /// No such app.
+        App = "app",
+        /// A name that no stream can have.
+        Name = "name",
+        /// The stream has a publisher that stays.
+        Busy = "busy",
+        /// The gateway carries as many streams as it may.
+        Full = "full",
+        /// The gateway is shutting down.
+        Draining = "draining",
+    }
+}
+
+label_set! {
+    /// Why a publish ended.
+    PublishEnd {
+        /// The publisher said so.
+        Unpublished = "unpublished",
+        /// The publisher closed without saying so.
+        Closed = "closed",
+        /// The connection broke.
+        Lost = "lost",
+        /// Nothing came for too long.
+        Idle = "idle",
+        /// What came was not RTMP, or beyond its bounds.
+        Protocol = "protocol",
+        /// Another publisher took the stream over.
+        TakenOver = "taken_over",
+        /// An operator ended it.
+        Kicked = "kicked",
+        /// The gateway is shutting down.
+        Draining = "draining",
+    }
+}
+
+label_set! {
+    /// Why a connection of a publisher was closed before it published.
+    Rejection {
+        /// The address has as many connections as one address may.
+        AddressLimit = "address_limit",
+        /// The TLS handshake failed.
+        Tls = "tls",
+        /// The RTMP handshake or what followed it was not RTMP, or beyond its bounds.
+        Protocol = "protocol",
+        /// It did not get to publish in time.
+        Timeout = "timeout",
+    }
+}
+
+label_set! {
+    /// Why an attempt on a target, or a push that was live, came to its end.
+    Setback {
+        /// The name does not resolve.
+        Dns = "dns",
+        /// The address policy refuses the address.
+        Denied = "denied",
+        /// The target is one of our own listeners.
+        OwnListener = "own_listener",
+        /// The peer refuses connections.
+        Refused = "refused",
+        /// No route to the peer.
+        Unreachable = "unreachable",
+        /// The peer did not answer in time, at any step.
+        Timeout = "timeout",
+        /// TLS failed.
+        Tls = "tls",
+        /// The RTMP handshake failed, or what came was not RTMP.
+        Protocol = "protocol",
+        /// The CDN asks for credentials, or refuses those it got.
+        Auth = "auth",
+        /// The CDN sends elsewhere once too often, or where nothing may be sent.
+        Redirect = "redirect",
+        /// The CDN says that the name is in use, or wrong.
+        BadName = "bad_name",
+        /// The CDN refuses with another code.
+        Rejected = "rejected",
+        /// The CDN ended the session and said so.
+        Ended = "ended",
+        /// The peer closed without a word.
+        Closed = "closed",
+        /// The connection broke.
+        Reset = "reset",
+        /// The peer took no bytes for too long.
+        Stalled = "stalled",
+        /// The CDN asked for a new connection.
+        Moved = "moved",
+    }
+}
+
+label_set! {
+    /// What the store failed at.
+    StoreOperation {
+        /// Opening the store.
+        Open = "open",
+        /// Reading rules.
+        Load = "load",
+        /// Storing a rule.
+        Store = "store",
+        /// Deleting a rule.
+        Delete = "delete",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+    use std::hash::Hash;
+
+    fn check<L: Label + Hash + std::fmt::Debug>() {
+        let texts: HashSet<_> = L::ALL.iter().map(|label| label.as_str()).collect();
+        assert_eq!(texts.len(), L::ALL.len(), "two values with one text");
+        for (place, label) in L::ALL.iter().enumerate() {
+            assert_eq!(label.place(), place, "{label:?}");
+            assert!(
+                label
+                    .as_str()
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
+                "{label:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_set_is_whole_and_plain() {
+        check::<MediaKind>();
+        check::<DropReason>();
+        check::<RepairKind>();
+        check::<PublishRefusal>();
+        check::<PublishEnd>();
+        check::<Rejection>();
+        check::<Setback>();
+        check::<StoreOperation>();
+    }
+}
