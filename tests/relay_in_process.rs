@@ -6,9 +6,9 @@
 use aqueduct::egress::attempt::Reach;
 use aqueduct::egress::failure::Failure;
 use aqueduct::egress::gate::StartGate;
-use aqueduct::egress::status::PushStatus;
+use aqueduct::egress::push::Watched;
 use aqueduct::egress::{Board, Egress, Supervisor, TargetState};
-use aqueduct::ingest::{Apps, Ended, Gate, NotPublished, PublishAuth, Received};
+use aqueduct::ingest::{Apps, Asked, Ended, Gate, NotPublished, PublishAuth, Received};
 use aqueduct::media::MediaKind;
 use aqueduct::net::dial::Dialer;
 use aqueduct::net::own::OwnListeners;
@@ -38,17 +38,18 @@ const PATIENCE: Duration = Duration::from_secs(20);
 struct Silent;
 
 impl aqueduct::ingest::Watch for Silent {
-    fn publish_started(&self, _: &StreamKey, _: SocketAddr, _: &str) {}
-    fn publish_ended(&self, _: &StreamKey, _: SocketAddr, _: &Ended, _: u64) {}
-    fn not_published(&self, _: SocketAddr, _: &NotPublished) {}
+    fn publish_started(&self, _: &StreamKey, _: SocketAddr, _: &str, _: bool) {}
+    fn publish_ended(&self, _: &StreamKey, _: SocketAddr, _: &Ended, _: u64, _: Duration) {}
+    fn not_published(&self, _: SocketAddr, _: &NotPublished, _: Option<&Asked>) {}
     fn received(&self, _: Received) {}
 }
 
 impl aqueduct::egress::Watch for Silent {
-    fn live(&self, _: &PushStatus, _: u32) {}
-    fn failed(&self, _: &PushStatus, _: &Failure, _: &str, _: Option<Duration>) {}
-    fn ended(&self, _: &PushStatus, _: &'static str) {}
+    fn live(&self, _: Watched<'_>, _: Duration) {}
+    fn failed(&self, _: Watched<'_>, _: &Failure, _: Option<Duration>) {}
+    fn ended(&self, _: Watched<'_>) {}
     fn sent(&self, _: usize, _: u32) {}
+    fn looked(&self, _: Duration, _: u64) {}
 }
 
 /// The media path without its doors.

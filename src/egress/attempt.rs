@@ -265,8 +265,9 @@ fn follow(from: &TargetUrl, redirect: &Redirect) -> Option<TargetUrl> {
     let to = match redirect {
         Redirect::Url(url) => TargetUrl::parse(url).ok()?,
         Redirect::TcUrl(tc_url) => {
-            let tc_url = tc_url.trim_end_matches('/');
-            TargetUrl::parse(&format!("{tc_url}/{}", from.name())).ok()?
+            // Our name may have slashes of its own, so the place is read with another one, which then makes room for it.
+            let place = TargetUrl::parse(&format!("{}/-", tc_url.trim_end_matches('/'))).ok()?;
+            place.with_name(from.name().to_owned())
         }
     };
     let downgrade = from.scheme() == Scheme::Rtmps && to.scheme() == Scheme::Rtmp;
@@ -284,4 +285,33 @@ fn random_nonce() -> u32 {
 
 fn too_slow(what: &'static str, within: Duration) -> Failure {
     Failure::TooSlow { what, within }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> TargetUrl {
+        TargetUrl::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_redirect_leads_to_our_name_at_another_place() {
+        let from = url("rtmp://user:pass@a/app/one/two?key=x");
+        let to = follow(&from, &Redirect::TcUrl("rtmp://b:1936/other/".into())).unwrap();
+        assert_eq!(to.host(), "b");
+        assert_eq!((to.app(), to.name()), ("other", from.name()));
+        assert!(to.credentials().is_none());
+        let to = follow(&from, &Redirect::Url("rtmps://c/live/name?y=1".into())).unwrap();
+        assert_eq!((to.app(), to.name()), ("live", "name?y=1"));
+    }
+
+    #[test]
+    fn a_redirect_never_leaves_tls_and_never_leads_elsewhere_than_to_rtmp() {
+        let from = url("rtmps://a/app/key");
+        for to in ["rtmp://b/app", "http://b/app", "b/app", ""] {
+            assert!(follow(&from, &Redirect::TcUrl(to.into())).is_none(), "{to}");
+        }
+        assert!(follow(&from, &Redirect::TcUrl("rtmps://b/app".into())).is_some());
+    }
 }

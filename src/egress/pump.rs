@@ -65,6 +65,8 @@ pub(super) struct Pump<'a> {
     began: Instant,
     flight: Flight,
     repairs_before: u64,
+    /// What the attempts before this one missed.
+    skipped_before: u64,
     second: (u64, u64),
 }
 
@@ -100,7 +102,8 @@ impl<'a> Pump<'a> {
             began: Instant::now(),
             flight: Flight::new(Duration::ZERO),
             repairs_before,
-            second: (0, 0),
+            skipped_before: status.figures.dropped.load(Ordering::Relaxed),
+            second: (0, status.figures.bytes.load(Ordering::Relaxed)),
         }
     }
 
@@ -205,10 +208,13 @@ impl<'a> Pump<'a> {
             figures.rtt_us.store(rtt, Ordering::Relaxed);
         }
         self.flight.outstanding(outstanding, now);
-        figures.lag_ms.store(self.lag_ms(), Ordering::Relaxed);
-        figures
-            .dropped
-            .store(self.consumer.skipped(), Ordering::Relaxed);
+        let lag_ms = self.lag_ms();
+        figures.lag_ms.store(lag_ms, Ordering::Relaxed);
+        let skipped = self.consumer.skipped();
+        let missed = self.skipped_before + skipped;
+        let overtaken = missed - figures.dropped.swap(missed, Ordering::Relaxed);
+        self.watch
+            .looked(Duration::from_millis(lag_ms), overtaken);
         let repaired = self.consumer.stream().repairs() - self.repairs_before;
         figures.repaired.store(repaired, Ordering::Relaxed);
         let bytes = figures.bytes.load(Ordering::Relaxed);

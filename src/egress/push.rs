@@ -36,14 +36,25 @@ pub struct Egress {
 
 /// Is told what pushes do: the logs and the metrics.
 pub trait Watch: Send + Sync {
-    /// The target takes media.
-    fn live(&self, push: &PushStatus, attempt: u32);
+    /// The target takes media, so long after the attempt began.
+    fn live(&self, push: Watched<'_>, took: Duration);
     /// The attempt failed, or the live push broke; the next one follows after `wait`, or none.
-    fn failed(&self, push: &PushStatus, failure: &Failure, reason: &str, wait: Option<Duration>);
+    fn failed(&self, push: Watched<'_>, failure: &Failure, wait: Option<Duration>);
     /// The push is over.
-    fn ended(&self, push: &PushStatus, why: &'static str);
-    /// Bytes went out.
+    fn ended(&self, push: Watched<'_>);
+    /// Bytes went out, in so many writes.
     fn sent(&self, bytes: usize, writes: u32);
+    /// A look at a live push, once a second: how far behind it is, and how many tags it has missed since the last look.
+    fn looked(&self, lag: Duration, overtaken: u64);
+}
+
+/// The push that something happened to.
+#[derive(Clone, Copy, Debug)]
+pub struct Watched<'a> {
+    /// Rule, stream, phase and figures.
+    pub status: &'a PushStatus,
+    /// Its target.
+    pub url: &'a TargetUrl,
 }
 
 /// What one push is.
@@ -71,7 +82,7 @@ impl Push {
             Cut::StreamEnded => "the stream ended",
         };
         self.status.left(TargetState::Stopped, why.to_owned());
-        self.egress.watch.ended(&self.status, why);
+        self.egress.watch.ended(self.watched());
     }
 
     async fn live(&self) -> Cut {
@@ -100,10 +111,8 @@ impl Push {
                 Some(_) => TargetState::BackingOff,
                 None => TargetState::Failed,
             };
-            self.status.left(state, reason.clone());
-            self.egress
-                .watch
-                .failed(&self.status, &failure, &reason, wait);
+            self.status.left(state, reason);
+            self.egress.watch.failed(self.watched(), &failure, wait);
             let rest = async {
                 match wait {
                     Some(wait) => sleep(wait).await,
@@ -121,7 +130,8 @@ impl Push {
         if let Err(cut) = self.unless_cut(self.egress.gate.pass()).await {
             return Ok(cut);
         }
-        let attempt = self.status.connecting();
+        self.status.connecting();
+        let began = Instant::now();
         let chunk_size = self.options.chunk_size.unwrap_or(self.egress.chunk_size);
         let manner = Manner {
             chunk_size,
@@ -137,7 +147,7 @@ impl Push {
             Err(cut) => return Ok(cut),
         };
         self.status.live();
-        self.egress.watch.live(&self.status, attempt);
+        self.egress.watch.live(self.watched(), began.elapsed());
         let since = Instant::now();
         let pump = Pump::new(
             established,
@@ -150,6 +160,13 @@ impl Push {
             Over::StreamEnded => Ok(Cut::StreamEnded),
             Over::Stopped => Ok(Cut::Stopped),
             Over::Failed(failure) => Err((failure, Some(since.elapsed()))),
+        }
+    }
+
+    fn watched(&self) -> Watched<'_> {
+        Watched {
+            status: &self.status,
+            url: &self.url,
         }
     }
 

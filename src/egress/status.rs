@@ -93,12 +93,11 @@ impl PushStatus {
     }
 
     /// A new attempt begins. The reason for the last one's failure stays to be seen until the target is live.
-    pub fn connecting(&self) -> u32 {
+    pub fn connecting(&self) {
         let mut phase = self.lock();
         phase.attempt += 1;
         phase.state = TargetState::Connecting;
         phase.since = OffsetDateTime::now_utc();
-        phase.attempt
     }
 
     /// The CDN takes media.

@@ -37,12 +37,15 @@ pub enum Verdict {
     Refused(Refused),
 }
 
-/// Why a publisher may not publish. An unknown app and a wrong key get the same answer.
+/// Why a publisher may not publish. It is told the same of an unknown app as of a wrong key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// No such app, or a missing or wrong key.
-    #[error("the app or the publish key is not known here")]
-    Denied,
+    /// No such app.
+    #[error("there is no such app")]
+    UnknownApp,
+    /// A missing or wrong key.
+    #[error("the publish key is missing or wrong")]
+    WrongKey,
     /// The name cannot be a stream's.
     #[error(
         "the stream name is empty, too long, or has characters that a stream name may not have"
@@ -93,13 +96,13 @@ impl Apps {
             // An unknown app costs the comparison that a known one costs.
             let nobody = [Secret::new("no app has this key")];
             let _ = matching_key(&nobody, &shown);
-            return Verdict::Refused(Refused::Denied);
+            return Verdict::Refused(Refused::UnknownApp);
         };
         let credential = match auth {
             PublishAuth::None => Credential::Address(attempt.peer.ip()),
             PublishAuth::Key(keys) => match matching_key(keys, &shown) {
                 Some(key) => Credential::Key(Sha256::digest(key.expose()).into()),
-                None => return Verdict::Refused(Refused::Denied),
+                None => return Verdict::Refused(Refused::WrongKey),
             },
         };
         match StreamName::parse(name) {
@@ -193,21 +196,25 @@ mod tests {
     }
 
     #[test]
-    fn missing_and_wrong_keys_and_unknown_apps_are_refused_alike() {
-        for (app, name) in [
-            ("live", "cam"),
-            ("live", "cam?key="),
-            ("live", "cam?key=firs"),
-            ("live", "cam?key=first2"),
-            ("live", "cam?akey=first"),
-            ("live", "cam?KEY=first"),
-            ("none", "cam?key=first"),
-            ("", "cam?key=first"),
+    fn missing_and_wrong_keys_and_unknown_apps_are_refused() {
+        for name in [
+            "cam",
+            "cam?key=",
+            "cam?key=firs",
+            "cam?key=first2",
+            "cam?akey=first",
+            "cam?KEY=first",
         ] {
             assert_eq!(
-                judge(app, name, ""),
-                Verdict::Refused(Refused::Denied),
-                "{app} {name}"
+                judge("live", name, ""),
+                Verdict::Refused(Refused::WrongKey),
+                "{name}"
+            );
+        }
+        for app in ["none", ""] {
+            assert_eq!(
+                judge(app, "cam?key=first", ""),
+                Verdict::Refused(Refused::UnknownApp)
             );
         }
     }
@@ -229,6 +236,9 @@ mod tests {
             judge("open", "?x=1", ""),
             Verdict::Refused(Refused::BadName)
         );
-        assert_eq!(judge("live", "", ""), Verdict::Refused(Refused::Denied));
+        assert_eq!(
+            judge("live", "", ""),
+            Verdict::Refused(Refused::WrongKey)
+        );
     }
 }

@@ -4,18 +4,18 @@ use super::admission::{PublishAttempt, Refused, Verdict};
 use super::buffer::ReadBuffer;
 use super::flood::Allowance;
 use super::socket::Socket;
-use super::{Gate, Received};
+use super::{Asked, Gate, Received};
 use crate::media::MediaKind;
 use crate::relay::{Claim, ClaimRefused, Producer};
 use crate::rtmp::handshake::{self, HandshakeError};
 use crate::rtmp::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PUBLISH_TIMEOUT};
 use crate::rtmp::session::server::{
-    ConnectRefusal, PublishRequest, Refusal, ServerConfig, ServerError, ServerEvent, ServerSession,
+    ConnectRefusal, Refusal, ServerConfig, ServerError, ServerEvent, ServerSession,
 };
-use crate::rule::StreamKey;
 use crate::secret::Secret;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -63,9 +63,12 @@ pub enum Ended {
     /// The publisher said so.
     #[error("the publisher ended it")]
     Unpublished,
-    /// Another publisher took over, or the API told it to go.
-    #[error("taken over by another publisher, or ended through the API")]
-    Superseded,
+    /// Another publisher took over.
+    #[error("another publisher took the stream over")]
+    TakenOver,
+    /// An operator ended it.
+    #[error("ended through the API")]
+    Kicked,
     /// The gateway is about to end.
     #[error("the gateway is shutting down")]
     ShuttingDown,
@@ -89,13 +92,6 @@ pub enum Ended {
     Io(#[from] io::Error),
 }
 
-/// A publisher that has been let in.
-struct Published {
-    key: StreamKey,
-    client: String,
-    producer: Producer,
-}
-
 /// Serves one connection to its end.
 pub(super) async fn serve(socket: Socket, peer: SocketAddr, gate: &Gate) {
     let mut connection = Connection {
@@ -104,16 +100,20 @@ pub(super) async fn serve(socket: Socket, peer: SocketAddr, gate: &Gate) {
         session: ServerSession::new(ServerConfig::default()),
         began: Instant::now(),
     };
-    match connection.greet(peer, gate).await {
-        Ok(published) => {
-            let (key, client) = (published.key.clone(), published.client.clone());
-            gate.watch.publish_started(&key, peer, &client);
-            let ended = connection.publish(published.producer, gate).await;
+    let mut asked = None;
+    match connection.greet(peer, gate, &mut asked).await {
+        Ok((producer, client)) => {
+            let stream = Arc::clone(producer.stream());
+            let began = Instant::now();
+            gate.watch
+                .publish_started(stream.key(), peer, &client, producer.took_over());
+            let ended = connection.publish(producer, gate).await;
             let bytes = connection.session.bytes_in();
-            gate.watch.publish_ended(&key, peer, &ended, bytes);
+            gate.watch
+                .publish_ended(stream.key(), peer, &ended, bytes, began.elapsed());
         }
         Err(reason) => {
-            gate.watch.not_published(peer, &reason);
+            gate.watch.not_published(peer, &reason, asked.as_ref());
             connection.session.finish();
         }
     }
@@ -129,16 +129,22 @@ struct Connection {
 
 impl Connection {
     /// Handshake, `connect` and `publish`, each within its time.
-    async fn greet(&mut self, peer: SocketAddr, gate: &Gate) -> Result<Published, NotPublished> {
+    async fn greet(
+        &mut self,
+        peer: SocketAddr,
+        gate: &Gate,
+        asked: &mut Option<Asked>,
+    ) -> Result<(Producer, String), NotPublished> {
         timeout(HANDSHAKE_TIMEOUT, self.shake_hands())
             .await
             .map_err(|_| NotPublished::TooSlow("complete handshake", HANDSHAKE_TIMEOUT))??;
         let client = timeout(CONNECT_TIMEOUT, self.connect(gate))
             .await
             .map_err(|_| NotPublished::TooSlow("connect", CONNECT_TIMEOUT))??;
-        timeout(PUBLISH_TIMEOUT, self.admit(peer, client, gate))
+        let producer = timeout(PUBLISH_TIMEOUT, self.admit(peer, &client, gate, asked))
             .await
-            .map_err(|_| NotPublished::TooSlow("publish", PUBLISH_TIMEOUT))?
+            .map_err(|_| NotPublished::TooSlow("publish", PUBLISH_TIMEOUT))??;
+        Ok((producer, client))
     }
 
     async fn shake_hands(&mut self) -> Result<(), NotPublished> {
@@ -177,21 +183,22 @@ impl Connection {
     async fn admit(
         &mut self,
         peer: SocketAddr,
-        client: String,
+        client: &str,
         gate: &Gate,
-    ) -> Result<Published, NotPublished> {
+        asked: &mut Option<Asked>,
+    ) -> Result<Producer, NotPublished> {
         let ServerEvent::PublishRequested(request) = self.next_event().await? else {
             return Err(NotPublished::Closed);
         };
-        match claim(&request, peer, &client, gate).await {
-            Ok((key, producer)) => {
+        let asked = asked.insert(Asked {
+            app: request.app,
+            name: Secret::new(request.name),
+        });
+        match claim(asked, &request.query, peer, client, gate).await {
+            Ok(producer) => {
                 self.session.accept_publish();
                 self.flush().await?;
-                Ok(Published {
-                    key,
-                    client,
-                    producer,
-                })
+                Ok(producer)
             }
             Err(reason) => {
                 let (refusal, words) = refusal(&reason);
@@ -225,7 +232,7 @@ impl Connection {
         loop {
             tokio::select! {
                 biased;
-                () = producer.superseded() => return Ended::Superseded,
+                () = producer.superseded() => return gone(producer),
                 () = gate.drain.cancelled() => return Ended::ShuttingDown,
                 waited = wait(&self.socket, gate) => if let Err(error) = waited {
                     return error.into();
@@ -285,7 +292,7 @@ impl Connection {
         let mut unread = self.buffer.unread();
         let size = unread.len();
         let Some(mut batch) = producer.batch() else {
-            return Err(Ended::Superseded);
+            return Err(Ended::TakenOver);
         };
         let mut messages = 0;
         let outcome = loop {
@@ -305,7 +312,10 @@ impl Connection {
                 Err(error) => break Err(error.into()),
             }
         };
+        let (drops, clamped) = batch.losses();
         drop(batch);
+        received.drops = drops;
+        received.clamped += clamped;
         let left = unread.len();
         self.buffer.left(left);
         if !allowance.take(size - left, messages) {
@@ -410,16 +420,16 @@ impl Connection {
 
 /// Asks whether the publisher may, and takes the stream for it.
 async fn claim(
-    request: &PublishRequest,
+    asked: &Asked,
+    query: &Secret,
     peer: SocketAddr,
     client: &str,
     gate: &Gate,
-) -> Result<(StreamKey, Producer), NotPublished> {
-    let name = Secret::new(request.name.as_str());
+) -> Result<Producer, NotPublished> {
     let attempt = PublishAttempt {
-        app: &request.app,
-        name: &name,
-        query: &request.query,
+        app: &asked.app,
+        name: &asked.name,
+        query,
         peer,
     };
     match gate.admission.judge(attempt).await {
@@ -429,10 +439,18 @@ async fn claim(
                 peer,
                 client: client.to_owned(),
             };
-            let producer = gate.hub.claim(&key, claim, gate.duplicate())?;
-            Ok((key, producer))
+            Ok(gate.hub.claim(&key, claim, gate.duplicate())?)
         }
         Verdict::Refused(refused) => Err(refused.into()),
+    }
+}
+
+/// Why a publisher that was told to go has to.
+fn gone(producer: &Producer) -> Ended {
+    if producer.is_replaced() {
+        Ended::TakenOver
+    } else {
+        Ended::Kicked
     }
 }
 

@@ -9,11 +9,14 @@ mod socket;
 pub use admission::{Admission, Apps, PublishAttempt, PublishAuth, Refused, Verdict};
 pub use connection::{Ended, NotPublished};
 
+use crate::relay::status::Drops;
 use crate::relay::{DuplicatePolicy, Hub, Tick};
 use crate::rule::StreamKey;
+use crate::secret::Secret;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// What every publisher's connection is served with.
@@ -34,14 +37,30 @@ pub struct Gate {
 
 /// Is told what publishers do: the logs and the metrics.
 pub trait Watch: Send + Sync {
-    /// A publisher was let in.
-    fn publish_started(&self, stream: &StreamKey, peer: SocketAddr, client: &str);
-    /// Its publish is over, after so many bytes.
-    fn publish_ended(&self, stream: &StreamKey, peer: SocketAddr, why: &Ended, bytes: u64);
-    /// A connection ended without a publish.
-    fn not_published(&self, peer: SocketAddr, why: &NotPublished);
+    /// A publisher was let in; it may have taken the stream over from another one.
+    fn publish_started(&self, stream: &StreamKey, peer: SocketAddr, client: &str, takeover: bool);
+    /// Its publish is over, after so many bytes and so much time.
+    fn publish_ended(
+        &self,
+        stream: &StreamKey,
+        peer: SocketAddr,
+        why: &Ended,
+        bytes: u64,
+        lasted: Duration,
+    );
+    /// A connection ended without a publish; `asked` is what it wanted to publish, if it came that far.
+    fn not_published(&self, peer: SocketAddr, why: &NotPublished, asked: Option<&Asked>);
     /// So much media was read at once.
     fn received(&self, received: Received);
+}
+
+/// What a publisher wanted to publish.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The app.
+    pub app: String,
+    /// The name, its query included.
+    pub name: Secret,
 }
 
 /// What one turn of a publisher's connection brought.
@@ -57,6 +76,10 @@ pub struct Received {
     pub audio: u64,
     /// See `video`.
     pub data: u64,
+    /// Tags that were left out.
+    pub drops: Drops,
+    /// Timestamps that were repaired.
+    pub clamped: u64,
 }
 
 /// Serves one accepted connection to its end, on the runtime that this is called on.

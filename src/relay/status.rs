@@ -17,11 +17,36 @@ pub struct StreamFigures {
     pub bitrate: u64,
     /// Video frames over the last whole second.
     pub video_fps: u64,
-    /// Frames left out because their header never came, or no keyframe had been seen.
-    pub dropped: u64,
+    /// Tags that were left out.
+    pub drops: Drops,
     /// The tracks that were seen.
     pub tracks: Vec<TrackFigures>,
     rate: Rate,
+}
+
+/// Tags that no target is given, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drops {
+    /// Nothing could decode them: no keyframe had been seen.
+    pub before_keyframe: u64,
+    /// Their decoder configuration never came.
+    pub no_header: u64,
+    /// Headers beyond what is kept.
+    pub headers_full: u64,
+    /// Cut short, or of a form that no specification has.
+    pub malformed: u64,
+}
+
+impl Drops {
+    /// What came on top of an earlier count.
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            before_keyframe: self.before_keyframe - before.before_keyframe,
+            no_header: self.no_header - before.no_header,
+            headers_full: self.headers_full - before.headers_full,
+            malformed: self.malformed - before.malformed,
+        }
+    }
 }
 
 /// One track.

@@ -5,7 +5,7 @@ use super::headers::Headers;
 use super::hub::{Claim, Hub};
 use super::opening::{Admitted, Opening};
 use super::ring::{Appended, Ring, RingLimits};
-use super::status::{StreamFigures, StreamSnapshot};
+use super::status::{Drops, StreamFigures, StreamSnapshot};
 use crate::media::timeline::Timeline;
 use crate::media::{Class, MediaKind, Shape, Tag};
 use crate::rule::StreamKey;
@@ -217,7 +217,7 @@ impl Shared {
         let shape = Shape::of(kind, &payload);
         self.figures.count(&shape, payload.len(), now);
         if shape.class == Class::Malformed {
-            self.figures.dropped += 1;
+            self.figures.drops.malformed += 1;
             return;
         }
         if shape.class.is_kept() {
@@ -246,9 +246,9 @@ impl Shared {
         match admitted {
             Admitted::Now(tag) => self.append(tag, now),
             Admitted::Held => {}
-            Admitted::Dropped => self.figures.dropped += 1,
+            Admitted::Dropped => self.figures.drops.no_header += 1,
             Admitted::Released { tags, dropped } => {
-                self.figures.dropped += dropped as u64;
+                self.figures.drops.no_header += dropped as u64;
                 for tag in tags {
                     self.append(tag, now);
                 }
@@ -259,7 +259,8 @@ impl Shared {
     fn append(&mut self, tag: Tag, now: std::time::Duration) {
         match self.ring.append(tag, now) {
             Appended::Kept | Appended::Repeated => {}
-            Appended::BeforeKeyframe | Appended::Refused => self.figures.dropped += 1,
+            Appended::BeforeKeyframe => self.figures.drops.before_keyframe += 1,
+            Appended::Refused => self.figures.drops.headers_full += 1,
         }
     }
 }
@@ -284,6 +285,7 @@ impl Producer {
     pub fn batch(&self) -> Option<Batch<'_>> {
         let shared = self.stream.lock();
         (shared.epoch == self.epoch).then(|| Batch {
+            before: (shared.figures.drops, shared.timeline.clamped()),
             shared: Some(shared),
             stream: &self.stream,
             now: self.stream.began.elapsed(),
@@ -296,9 +298,14 @@ impl Producer {
         let _ = self.superseded.wait_for(|&gone| gone).await;
     }
 
-    /// Whether the publisher was told to go.
-    pub fn is_superseded(&self) -> bool {
-        *self.superseded.borrow()
+    /// Whether this publisher came while the stream had another one.
+    pub fn took_over(&self) -> bool {
+        self.epoch > 0
+    }
+
+    /// Whether another publisher has the stream now.
+    pub fn is_replaced(&self) -> bool {
+        self.stream.lock().epoch != self.epoch
     }
 
     /// Ends the stream as the publisher wished: all that it sent is delivered.
@@ -320,9 +327,22 @@ pub struct Batch<'a> {
     shared: Option<MutexGuard<'a, Shared>>,
     stream: &'a Stream,
     now: std::time::Duration,
+    before: (Drops, u64),
 }
 
 impl Batch<'_> {
+    /// What was left out, and how many timestamps were repaired, since the batch began.
+    pub fn losses(&self) -> (Drops, u64) {
+        let Some(shared) = &self.shared else {
+            return Default::default();
+        };
+        let (drops, clamped) = self.before;
+        (
+            shared.figures.drops.since(drops),
+            shared.timeline.clamped() - clamped,
+        )
+    }
+
     /// Appends one message with its wire timestamp.
     pub fn push(&mut self, kind: MediaKind, wire: u32, payload: Bytes) {
         if let Some(shared) = &mut self.shared {

@@ -162,7 +162,7 @@ impl TargetUrl {
     }
 
     /// The same place under another name; the name is known to be within its bound.
-    pub(super) fn with_name(&self, name: String) -> Self {
+    pub fn with_name(&self, name: String) -> Self {
         let before = self
             .raw
             .expose()
