@@ -5,9 +5,12 @@
 
 pub mod address;
 pub mod close;
+pub mod descriptors;
 pub mod dial;
+pub mod listener;
 pub mod literal;
 pub mod own;
+pub mod permits;
 pub mod policy;
 pub mod race;
 pub mod resolve;

@@ -13,6 +13,7 @@ use super::labels::{
 };
 use super::series::{Counters, Register};
 use super::snapshot::{Page, Snapshot};
+use super::throttle::Throttle;
 use crate::media::MediaKind;
 
 /// How often [`Metrics::upkeep`] wants to be called: what the histogram was given waits in memory until then.
@@ -50,6 +51,9 @@ pub struct Metrics {
     pub(super) store_errors: Counters<StoreOperation>,
     pub(super) last_reload_successful: Gauge,
     pub(super) last_reload_success: Gauge,
+    /// Lines that strangers can cause: refused connections and publishes.
+    pub(super) stranger_lines: Throttle,
+    pub(super) accept_lines: Throttle,
     process: Collector,
     recorder: PrometheusRecorder,
     page: PrometheusHandle,
@@ -158,6 +162,8 @@ impl Metrics {
                 Vec::new(),
                 "When the configuration was last read with success.",
             ),
+            stranger_lines: Throttle::new(10, 50),
+            accept_lines: Throttle::new(1, 1),
             process,
             page: recorder.handle(),
             targets: Page::default(),

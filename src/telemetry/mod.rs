@@ -8,6 +8,7 @@ pub mod log;
 pub mod metrics;
 pub mod series;
 pub mod snapshot;
+mod throttle;
 
 pub use labels::Label;
 pub use log::{LogConfig, LogFormat};

@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::{error, info, warn};
 
@@ -38,7 +38,7 @@ impl PublishStarted<'_> {
     }
 }
 
-/// A publisher is told no.
+/// A publisher is told no. Counted always, logged within a rate.
 pub struct PublishRefused<'a> {
     /// The app as it was asked for.
     pub app: &'a str,
@@ -54,11 +54,15 @@ impl PublishRefused<'_> {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.publish_rejected.add(self.reason, 1);
+        let Some(omitted) = metrics.stranger_lines.take(Instant::now()) else {
+            return;
+        };
         warn!(
             app = %mask_name(self.app),
             name = %mask_name(self.name),
             peer = %self.peer,
             reason = self.reason.as_str(),
+            omitted,
             "publish refused"
         );
     }
@@ -96,7 +100,7 @@ impl PublishEnded<'_> {
     }
 }
 
-/// A connection is closed before it published.
+/// A connection is closed before it published. Counted always, logged within a rate.
 pub struct ConnectionRejected<'a> {
     /// Whose.
     pub peer: SocketAddr,
@@ -110,35 +114,39 @@ impl ConnectionRejected<'_> {
     /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.connections_rejected.add(self.reason, 1);
+        let Some(omitted) = metrics.stranger_lines.take(Instant::now()) else {
+            return;
+        };
         warn!(
             peer = %self.peer,
             reason = self.reason.as_str(),
             detail = %printable(&self.detail.to_string()),
+            omitted,
             "connection rejected"
         );
     }
 }
 
-/// Connections wait that cannot be accepted. Counted each time; the listener decides how often it is logged.
+/// Connections wait that cannot be accepted. Counted always, logged once a second at most.
 pub struct AcceptFailed<'a> {
     /// The listener's address.
     pub listener: SocketAddr,
     /// What the kernel said.
     pub error: &'a std::io::Error,
-    /// Whether a line is due.
-    pub logged: bool,
 }
 
 impl AcceptFailed<'_> {
-    /// Counts, and logs where a line is due.
+    /// Logs and counts.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.accept_errors.increment(1);
-        if self.logged {
-            error!(
-                listener = %self.listener,
-                error = %self.error,
-                "connections cannot be accepted; the limit of open files may be too low"
-            );
-        }
+        let Some(omitted) = metrics.accept_lines.take(Instant::now()) else {
+            return;
+        };
+        error!(
+            listener = %self.listener,
+            error = %self.error,
+            omitted,
+            "connections cannot be accepted; the limit of open files may be too low"
+        );
     }
 }
