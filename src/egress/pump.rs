@@ -213,8 +213,7 @@ impl<'a> Pump<'a> {
         let skipped = self.consumer.skipped();
         let missed = self.skipped_before + skipped;
         let overtaken = missed - figures.dropped.swap(missed, Ordering::Relaxed);
-        self.watch
-            .looked(Duration::from_millis(lag_ms), overtaken);
+        self.watch.looked(Duration::from_millis(lag_ms), overtaken);
         let repaired = self.consumer.stream().repairs() - self.repairs_before;
         figures.repaired.store(repaired, Ordering::Relaxed);
         let bytes = figures.bytes.load(Ordering::Relaxed);

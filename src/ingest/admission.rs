@@ -236,9 +236,6 @@ mod tests {
             judge("open", "?x=1", ""),
             Verdict::Refused(Refused::BadName)
         );
-        assert_eq!(
-            judge("live", "", ""),
-            Verdict::Refused(Refused::WrongKey)
-        );
+        assert_eq!(judge("live", "", ""), Verdict::Refused(Refused::WrongKey));
     }
 }
