@@ -6,7 +6,7 @@
 use aqueduct::egress::attempt::Reach;
 use aqueduct::egress::failure::Failure;
 use aqueduct::egress::gate::StartGate;
-use aqueduct::egress::push::Watched;
+use aqueduct::egress::status::PushStatus;
 use aqueduct::egress::{Board, Egress, Supervisor, TargetState};
 use aqueduct::ingest::{Apps, Asked, Ended, Gate, NotPublished, PublishAuth, Received};
 use aqueduct::media::MediaKind;
@@ -45,9 +45,9 @@ impl aqueduct::ingest::Watch for Silent {
 }
 
 impl aqueduct::egress::Watch for Silent {
-    fn live(&self, _: Watched<'_>, _: Duration) {}
-    fn failed(&self, _: Watched<'_>, _: &Failure, _: Option<Duration>) {}
-    fn ended(&self, _: Watched<'_>) {}
+    fn live(&self, _: &PushStatus, _: Duration) {}
+    fn failed(&self, _: &PushStatus, _: &Failure, _: Option<Duration>) {}
+    fn ended(&self, _: &PushStatus) {}
     fn sent(&self, _: usize, _: u32) {}
     fn looked(&self, _: Duration, _: u64) {}
 }
@@ -356,5 +356,5 @@ async fn a_target_that_comes_late_gets_the_cached_gop_and_leaves_the_others_alon
     assert_eq!(tags(&mut told_second, 1).await, [(MediaKind::Video, 400)]);
     let pushes = gateway.board.pushes();
     assert_eq!(pushes.len(), 1);
-    assert_eq!(pushes[0].phase().state, TargetState::Live);
+    assert_eq!(pushes[0].1.phase().state, TargetState::Live);
 }

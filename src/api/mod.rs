@@ -64,7 +64,7 @@ pub use native::{CreateRule, DeletedRule, Preflight, RuleView, openapi};
 pub use problem::{Problem, ProblemBody};
 pub use server::{AllowedHosts, Connection, Limits, Serve, limits, serve};
 
-/// Renders the process-wide metrics in Prometheus' text format, without those that come from the read model.
+/// Renders the metrics in Prometheus' text format.
 pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// All that the doors need. Cheap to clone.
@@ -80,7 +80,7 @@ pub struct Doors {
     pub settings: Arc<ArcSwap<Settings>>,
     /// What callers' signatures are held against.
     pub clock: Arc<dyn Clock>,
-    /// What `/metrics` begins with.
+    /// What `/metrics` shows.
     pub metrics: MetricsText,
 }
 

@@ -5,6 +5,7 @@
 mod book;
 mod clock;
 pub mod limits;
+mod live;
 mod readiness;
 mod rules;
 mod status;
@@ -15,6 +16,7 @@ pub use crate::rule::{
     TargetUrl, TemplateError, UrlError, UrlTemplate,
 };
 pub use clock::{Clock, SystemClock};
+pub use live::Live;
 pub use readiness::{Phase, Readiness};
 pub use rules::{
     CreateError, Created, DeleteError, Deleted, HostJudge, NewRule, NotStored, ReplaceError, Rules,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+pub use crate::egress::TargetState;
 use crate::rule::{AppName, RuleId, StreamKey, StreamName, TargetUrl};
 
 /// What runs in this gateway, as the doors see it. Implemented where hub and supervisor are known.
@@ -150,50 +151,6 @@ fn as_path<S: Serializer>(key: &StreamKey, serializer: S) -> Result<S::Ok, S::Er
     serializer.collect_str(key)
 }
 
-/// How a push stands.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum TargetState {
-    /// It waits for media that it can begin with, or for its turn.
-    Waiting,
-    /// Name, socket, TLS, handshake, `connect` or `publish` are under way.
-    Connecting,
-    /// The CDN accepted the stream and takes it.
-    Live,
-    /// The last attempt failed; the next one comes by itself.
-    BackingOff,
-    /// It was refused for good; see the reason.
-    Failed,
-    /// It ended in order.
-    Stopped,
-}
-
-impl TargetState {
-    /// All of them, in the order of a push's life.
-    pub const ALL: [Self; 6] = [
-        Self::Waiting,
-        Self::Connecting,
-        Self::Live,
-        Self::BackingOff,
-        Self::Failed,
-        Self::Stopped,
-    ];
-
-    /// As it stands in JSON and in metric labels.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Connecting => "connecting",
-            Self::Live => "live",
-            Self::BackingOff => "backing_off",
-            Self::Failed => "failed",
-            Self::Stopped => "stopped",
-        }
-    }
-}
-
 /// How far a target could be reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PreflightReport {
@@ -266,6 +223,7 @@ pub enum StepResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::Label;
 
     #[test]
     fn labels_are_what_json_says() {

@@ -10,7 +10,6 @@ use super::status::{PushStatus, TargetState};
 use crate::backoff::{Backoff, BackoffPolicy};
 use crate::relay::Stream;
 use crate::rtmp::session::client::Enhanced;
-use crate::rule::TargetUrl;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -37,30 +36,20 @@ pub struct Egress {
 /// Is told what pushes do: the logs and the metrics.
 pub trait Watch: Send + Sync {
     /// The target takes media, so long after the attempt began.
-    fn live(&self, push: Watched<'_>, took: Duration);
+    fn live(&self, push: &PushStatus, took: Duration);
     /// The attempt failed, or the live push broke; the next one follows after `wait`, or none.
-    fn failed(&self, push: Watched<'_>, failure: &Failure, wait: Option<Duration>);
+    fn failed(&self, push: &PushStatus, failure: &Failure, wait: Option<Duration>);
     /// The push is over.
-    fn ended(&self, push: Watched<'_>);
+    fn ended(&self, push: &PushStatus);
     /// Bytes went out, in so many writes.
     fn sent(&self, bytes: usize, writes: u32);
     /// A look at a live push, once a second: how far behind it is, and how many tags it has missed since the last look.
     fn looked(&self, lag: Duration, overtaken: u64);
 }
 
-/// The push that something happened to.
-#[derive(Clone, Copy, Debug)]
-pub struct Watched<'a> {
-    /// Rule, stream, phase and figures.
-    pub status: &'a PushStatus,
-    /// Its target.
-    pub url: &'a TargetUrl,
-}
-
 /// What one push is.
 pub(super) struct Push {
     pub(super) id: PushId,
-    pub(super) url: TargetUrl,
     pub(super) options: PushOptions,
     pub(super) stream: Arc<Stream>,
     pub(super) status: Arc<PushStatus>,
@@ -82,7 +71,7 @@ impl Push {
             Cut::StreamEnded => "the stream ended",
         };
         self.status.left(TargetState::Stopped, why.to_owned());
-        self.egress.watch.ended(self.watched());
+        self.egress.watch.ended(&self.status);
     }
 
     async fn live(&self) -> Cut {
@@ -106,13 +95,13 @@ impl Push {
                 Next::Busy if busy.is_exhausted() => None,
                 Next::Busy => Some(busy.next()),
             };
-            let reason = failure.reason(&self.url);
+            let reason = failure.reason(&self.status.url);
             let state = match wait {
                 Some(_) => TargetState::BackingOff,
                 None => TargetState::Failed,
             };
             self.status.left(state, reason);
-            self.egress.watch.failed(self.watched(), &failure, wait);
+            self.egress.watch.failed(&self.status, &failure, wait);
             let rest = async {
                 match wait {
                     Some(wait) => sleep(wait).await,
@@ -141,13 +130,13 @@ impl Push {
         let established = self
             .egress
             .reach
-            .establish(&self.url, &manner, |_: Step| {});
+            .establish(&self.status.url, &manner, |_: Step| {});
         let established = match self.unless_cut(established).await {
             Ok(established) => established.map_err(|failure| (failure, None))?,
             Err(cut) => return Ok(cut),
         };
         self.status.live();
-        self.egress.watch.live(self.watched(), began.elapsed());
+        self.egress.watch.live(&self.status, began.elapsed());
         let since = Instant::now();
         let pump = Pump::new(
             established,
@@ -160,13 +149,6 @@ impl Push {
             Over::StreamEnded => Ok(Cut::StreamEnded),
             Over::Stopped => Ok(Cut::Stopped),
             Over::Failed(failure) => Err((failure, Some(since.elapsed()))),
-        }
-    }
-
-    fn watched(&self) -> Watched<'_> {
-        Watched {
-            status: &self.status,
-            url: &self.url,
         }
     }
 

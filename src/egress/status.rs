@@ -1,14 +1,18 @@
 //! What each push is doing, for those who watch: written by the push, read by the doors and the metrics.
 
 use super::plan::PushId;
-use crate::rule::{RuleId, StreamKey};
+use crate::rule::{RuleId, StreamKey, TargetUrl};
+use crate::telemetry::Label;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 
 /// Where a push stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum TargetState {
     /// Nothing to do: no stream, or the gateway's start rate holds it back.
     Waiting,
@@ -22,6 +26,29 @@ pub enum TargetState {
     Failed,
     /// Ended.
     Stopped,
+}
+
+/// As it stands in JSON and in metric labels.
+impl Label for TargetState {
+    const ALL: &'static [Self] = &[
+        Self::Waiting,
+        Self::Connecting,
+        Self::Live,
+        Self::BackingOff,
+        Self::Failed,
+        Self::Stopped,
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Connecting => "connecting",
+            Self::Live => "live",
+            Self::BackingOff => "backing_off",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+        }
+    }
 }
 
 /// The state with what belongs to it.
@@ -44,8 +71,8 @@ pub struct PushStatus {
     pub rule: RuleId,
     /// The stream that it carries.
     pub stream: StreamKey,
-    /// Its target, masked.
-    pub url: String,
+    /// Its target.
+    pub url: TargetUrl,
     phase: Mutex<Phase>,
     /// Its figures.
     pub figures: PushFigures,
@@ -72,7 +99,7 @@ pub struct PushFigures {
 
 impl PushStatus {
     /// A push that has not begun.
-    pub fn new(rule: RuleId, stream: StreamKey, url: String) -> Self {
+    pub fn new(rule: RuleId, stream: StreamKey, url: TargetUrl) -> Self {
         Self {
             rule,
             stream,
@@ -85,6 +112,11 @@ impl PushStatus {
             }),
             figures: PushFigures::default(),
         }
+    }
+
+    /// Whether it goes to this very target.
+    pub fn is_to(&self, url: &TargetUrl) -> bool {
+        self.url.expose() == url.expose()
     }
 
     /// Its state now.
@@ -131,9 +163,11 @@ pub struct Board {
 }
 
 impl Board {
-    /// Every push that runs, waits for its next attempt, or has failed while its stream is live.
-    pub fn pushes(&self) -> Vec<Arc<PushStatus>> {
-        self.lock().values().cloned().collect()
+    /// Every push that runs, waits for its next attempt, or has failed while its stream is live; the oldest first.
+    pub fn pushes(&self) -> Vec<(PushId, Arc<PushStatus>)> {
+        let lock = self.lock();
+        let each = lock.iter().map(|(id, push)| (*id, Arc::clone(push)));
+        each.collect()
     }
 
     pub(super) fn add(&self, push: PushId, status: Arc<PushStatus>) {

@@ -141,12 +141,11 @@ impl Supervisor {
         let status = Arc::new(PushStatus::new(
             running.rule.clone(),
             running.key.clone(),
-            running.url.masked(),
+            running.url.clone(),
         ));
         let stop = CancellationToken::new();
         let push = Push {
             id: running.push,
-            url: running.url.clone(),
             options: running.options,
             stream: Arc::clone(stream),
             status: Arc::clone(&status),

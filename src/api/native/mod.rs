@@ -28,7 +28,6 @@ pub use schema::openapi;
 pub(super) struct Native {
     doors: Doors,
     preflights: Arc<preflight::Gate>,
-    target_bytes: Arc<metrics::TargetBytes>,
 }
 
 /// The one parameter that the routes of single rules know.
@@ -45,7 +44,6 @@ pub(super) fn routes(doors: &Doors) -> Router {
     let native = Native {
         doors: doors.clone(),
         preflights: Arc::default(),
-        target_bytes: Arc::default(),
     };
     let settings = || doors.settings.clone();
     let with_token = Router::new()

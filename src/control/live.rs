@@ -1,0 +1,230 @@
+//! The read model of what runs: hub, supervisor's board and rules, put together for the doors.
+
+use super::status::{
+    PreflightReport, PreflightStep, Running, Step, StepResult, StreamState, StreamStatus,
+    TargetState, TargetStatus, TrackKind, TrackStatus,
+};
+use crate::egress::attempt::{Depth, Reach};
+use crate::egress::preflight::{Rung, Tried, preflight};
+use crate::egress::status::{Board, PushStatus};
+use crate::media::{MediaKind, TrackId};
+use crate::relay::status::TrackFigures;
+use crate::relay::{Hub, Stream};
+use crate::rule::{Rule, RuleSet, StreamKey, TargetUrl};
+use futures::future::BoxFuture;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use time::OffsetDateTime;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// A preflight that takes longer has found what it was asked for: the target does not work.
+const PREFLIGHT_TIMEOUT: Duration = Duration::from_secs(28);
+
+/// What runs in this gateway.
+pub struct Live {
+    /// The streams.
+    pub hub: Arc<Hub>,
+    /// The pushes.
+    pub board: Arc<Board>,
+    /// The rules.
+    pub rules: watch::Receiver<RuleSet>,
+    /// How targets are reached.
+    pub reach: Reach,
+    /// The chunk size towards targets, in bytes.
+    pub chunk_size: u32,
+}
+
+impl Running for Live {
+    fn streams(&self) -> Vec<StreamStatus> {
+        let mut pushes: HashMap<StreamKey, u64> = HashMap::new();
+        for (_, push) in self.board.pushes() {
+            *pushes.entry(push.stream.clone()).or_default() += 1;
+        }
+        let live = self.hub.live();
+        let count = |stream: &Stream| pushes.get(stream.key()).copied().unwrap_or(0);
+        live.iter()
+            .map(|stream| stream_status(stream, count(stream)))
+            .collect()
+    }
+
+    fn targets(&self) -> Vec<TargetStatus> {
+        let pushes = self.board.pushes();
+        let mut targets: Vec<_> = pushes.iter().map(|(_, push)| target_status(push)).collect();
+        let rules = self.rules.borrow().clone();
+        for rule in rules.iter() {
+            let has_push = pushes.iter().any(|(_, push)| push.rule == rule.id);
+            targets.extend((!has_push).then(|| idle_target(rule)).flatten());
+        }
+        targets
+    }
+
+    fn kick(&self, key: &StreamKey) -> bool {
+        let stream = self.hub.find(key);
+        if let Some(stream) = &stream {
+            stream.kick();
+        }
+        stream.is_some()
+    }
+
+    fn preflight(&self, url: TargetUrl, publish: bool) -> BoxFuture<'static, PreflightReport> {
+        let is_pushed = self
+            .board
+            .pushes()
+            .iter()
+            .any(|(_, push)| push.is_to(&url));
+        let (reach, chunk_size) = (self.reach.clone(), self.chunk_size);
+        Box::pin(async move {
+            let depth = if publish && !is_pushed {
+                Depth::Publish
+            } else {
+                Depth::Connect
+            };
+            let climb = preflight(&reach, &url, chunk_size, depth);
+            let mut steps: Vec<_> = match timeout(PREFLIGHT_TIMEOUT, climb).await {
+                Ok(tried) => tried.into_iter().map(step).collect(),
+                Err(_) => vec![out_of_time()],
+            };
+            let ok = steps.iter().all(|step| step.result == StepResult::Ok);
+            if ok && depth == Depth::Connect {
+                steps.push(not_published(publish));
+            }
+            PreflightReport {
+                url: url.masked(),
+                ok,
+                steps,
+            }
+        })
+    }
+}
+
+fn stream_status(stream: &Stream, targets: u64) -> StreamStatus {
+    let snapshot = stream.snapshot();
+    let key = stream.key().clone();
+    StreamStatus {
+        app: key.app,
+        name: key.name,
+        state: StreamState::Live,
+        since: stream.since().into(),
+        publisher: Some(snapshot.peer),
+        client: Some(snapshot.client).filter(|client| !client.is_empty()),
+        tracks: snapshot.figures.tracks.iter().map(track_status).collect(),
+        bitrate: snapshot.figures.bitrate,
+        bytes: snapshot.figures.bytes,
+        frames: snapshot.figures.frames,
+        keyframe_interval_ms: snapshot
+            .keyframe_interval_ms
+            .and_then(|millis| u64::try_from(millis).ok()),
+        ring_bytes: snapshot.ring_bytes as u64,
+        repairs: snapshot.repairs,
+        targets,
+    }
+}
+
+fn track_status(track: &TrackFigures) -> TrackStatus {
+    TrackStatus {
+        kind: match track.track.kind {
+            MediaKind::Video => TrackKind::Video,
+            MediaKind::Audio => TrackKind::Audio,
+            MediaKind::Data => TrackKind::Data,
+        },
+        id: match track.track.id {
+            TrackId::One(id) => id,
+            TrackId::Several => 0,
+        },
+        codec: track.codec.to_string(),
+    }
+}
+
+fn target_status(push: &PushStatus) -> TargetStatus {
+    let phase = push.phase();
+    let figures = &push.figures;
+    let rtt_us = figures.rtt_us.load(Ordering::Relaxed);
+    TargetStatus {
+        rule: push.rule.clone(),
+        stream: push.stream.clone(),
+        url: push.url.masked(),
+        state: phase.state,
+        since: phase.since,
+        attempt: phase.attempt,
+        reason: phase.reason,
+        bytes: figures.bytes.load(Ordering::Relaxed),
+        bitrate: figures.bitrate.load(Ordering::Relaxed),
+        frames: figures.frames.load(Ordering::Relaxed),
+        dropped: figures.dropped.load(Ordering::Relaxed),
+        repaired: figures.repaired.load(Ordering::Relaxed),
+        lag_ms: figures.lag_ms.load(Ordering::Relaxed),
+        rtt_ms: (rtt_us > 0).then_some(rtt_us as f64 / 1000.0),
+    }
+}
+
+/// A rule without a push. One with a pattern has no stream to be shown with until there is one.
+fn idle_target(rule: &Rule) -> Option<TargetStatus> {
+    let name = rule.stream.as_literal()?;
+    let over = rule.stop_at.is_some_and(|at| at <= OffsetDateTime::now_utc());
+    let (state, reason) = match (rule.enabled, over) {
+        (false, _) => (TargetState::Stopped, "the rule is disabled"),
+        (_, true) => (TargetState::Stopped, "the rule's stop_at has passed"),
+        _ => (TargetState::Waiting, "nobody publishes the stream"),
+    };
+    Some(TargetStatus {
+        rule: rule.id.clone(),
+        stream: StreamKey::new(rule.app.clone(), name.clone()),
+        url: rule.url.masked(),
+        state,
+        since: rule.created_at,
+        attempt: 0,
+        reason: Some(reason.to_owned()),
+        bytes: 0,
+        bitrate: 0,
+        frames: 0,
+        dropped: 0,
+        repaired: 0,
+        lag_ms: 0,
+        rtt_ms: None,
+    })
+}
+
+fn step(tried: Tried) -> PreflightStep {
+    let (result, detail) = match tried.outcome {
+        Ok(found) => (StepResult::Ok, found),
+        Err(reason) => (StepResult::Failed, reason),
+    };
+    PreflightStep {
+        step: match tried.rung {
+            Rung::Dns => Step::Dns,
+            Rung::Tcp => Step::Tcp,
+            Rung::Tls => Step::Tls,
+            Rung::Handshake => Step::Handshake,
+            Rung::Connect => Step::Connect,
+            Rung::Publish => Step::Publish,
+        },
+        result,
+        elapsed_ms: u64::try_from(tried.took.as_millis()).unwrap_or(u64::MAX),
+        detail,
+    }
+}
+
+fn out_of_time() -> PreflightStep {
+    PreflightStep {
+        step: Step::Connect,
+        result: StepResult::Failed,
+        elapsed_ms: u64::try_from(PREFLIGHT_TIMEOUT.as_millis()).unwrap_or(u64::MAX),
+        detail: format!("no answer within {} s", PREFLIGHT_TIMEOUT.as_secs()),
+    }
+}
+
+fn not_published(asked: bool) -> PreflightStep {
+    PreflightStep {
+        step: Step::Publish,
+        result: StepResult::Skipped,
+        elapsed_ms: 0,
+        detail: if asked {
+            "left out: this URL is being pushed right now".to_owned()
+        } else {
+            "not asked for; it would tell whether the stream key is right".to_owned()
+        },
+    }
+}
