@@ -8,10 +8,12 @@ use aqueduct::egress::failure::Failure;
 use aqueduct::egress::gate::StartGate;
 use aqueduct::egress::status::PushStatus;
 use aqueduct::egress::{Board, Egress, Supervisor, TargetState};
-use aqueduct::ingest::{Apps, Asked, Ended, Gate, NotPublished, PublishAuth, Received};
+use aqueduct::ingest::{Apps, Asked, Ended, Gate, Listener, NotPublished, PublishAuth, Received};
 use aqueduct::media::MediaKind;
 use aqueduct::net::dial::Dialer;
+use aqueduct::net::listener::Acceptor;
 use aqueduct::net::own::OwnListeners;
+use aqueduct::net::permits::{ConnectionLimits, Permits};
 use aqueduct::net::policy::AddressPolicy;
 use aqueduct::net::resolve::SystemResolver;
 use aqueduct::relay::ring::RingLimits;
@@ -22,6 +24,7 @@ use aqueduct::rtmp::session::server::{ServerConfig, ServerEvent, ServerSession};
 use aqueduct::rule::{
     AppName, Origin, Rule, RuleId, RuleSet, StreamKey, StreamPattern, UrlTemplate,
 };
+use aqueduct::telemetry::Metrics;
 use bytes::{Bytes, BytesMut};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -85,25 +88,20 @@ impl Gateway {
             },
             gate: StartGate::new(0),
             chunk_size: 4096,
-            watch: Box::new(Silent),
+            watch: Arc::new(Silent),
         };
         let board = Arc::new(Board::default());
         let supervisor = Supervisor::new(hub, subscribed, Arc::new(egress), Arc::clone(&board));
         tokio::spawn(supervisor.run(CancellationToken::new(), PATIENCE));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let runtimes = Arc::clone(&shards);
-        tokio::spawn(async move {
-            while let Ok((tcp, peer)) = listener.accept().await {
-                let gate = Arc::clone(&gate);
-                let tcp = tcp.into_std().unwrap();
-                runtimes.pick().spawn(async move {
-                    aqueduct::ingest::serve(tcp, peer, None, &gate)
-                        .await
-                        .unwrap();
-                });
-            }
-        });
+        let permits = Permits::new(ConnectionLimits::default());
+        let acceptor = Acceptor::new(listener, permits, Arc::new(Metrics::new())).unwrap();
+        let listener = Listener {
+            acceptor,
+            tls: None,
+        };
+        tokio::spawn(aqueduct::ingest::serve(listener, gate, Arc::clone(&shards)));
         Self {
             address,
             rules,

@@ -70,11 +70,7 @@ impl Running for Live {
     }
 
     fn preflight(&self, url: TargetUrl, publish: bool) -> BoxFuture<'static, PreflightReport> {
-        let is_pushed = self
-            .board
-            .pushes()
-            .iter()
-            .any(|(_, push)| push.is_to(&url));
+        let is_pushed = self.board.pushes().iter().any(|(_, push)| push.is_to(&url));
         let (reach, chunk_size) = (self.reach.clone(), self.chunk_size);
         Box::pin(async move {
             let depth = if publish && !is_pushed {
@@ -163,7 +159,9 @@ fn target_status(push: &PushStatus) -> TargetStatus {
 /// A rule without a push. One with a pattern has no stream to be shown with until there is one.
 fn idle_target(rule: &Rule) -> Option<TargetStatus> {
     let name = rule.stream.as_literal()?;
-    let over = rule.stop_at.is_some_and(|at| at <= OffsetDateTime::now_utc());
+    let over = rule
+        .stop_at
+        .is_some_and(|at| at <= OffsetDateTime::now_utc());
     let (state, reason) = match (rule.enabled, over) {
         (false, _) => (TargetState::Stopped, "the rule is disabled"),
         (_, true) => (TargetState::Stopped, "the rule's stop_at has passed"),

@@ -83,23 +83,6 @@ pub enum Next {
     Never,
 }
 
-/// The kinds of failure, for those who count them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FailureClass {
-    /// The name did not resolve, or nobody answered.
-    Network,
-    /// TLS.
-    Tls,
-    /// Handshake or protocol.
-    Protocol,
-    /// The target said no.
-    Refused,
-    /// The target, or the network, ended a push that was live.
-    Closed,
-    /// Nothing moved.
-    Stalled,
-}
-
 impl Failure {
     /// What follows.
     pub fn next(&self) -> Next {
@@ -116,23 +99,6 @@ impl Failure {
             | Self::AuthRounds
             | Self::FastCloses { .. } => Next::Never,
             _ => Next::Backoff,
-        }
-    }
-
-    /// Its kind.
-    pub fn class(&self) -> FailureClass {
-        match self {
-            Self::Dial(_) => FailureClass::Network,
-            Self::Tls(_) => FailureClass::Tls,
-            Self::Handshake(_) | Self::Protocol(_) | Self::TooSlow { .. } => FailureClass::Protocol,
-            Self::Refused(_)
-            | Self::Redirects
-            | Self::BadRedirect
-            | Self::NoCredentials
-            | Self::AuthRounds
-            | Self::FastCloses { .. } => FailureClass::Refused,
-            Self::Ended(_) | Self::Closed(_) | Self::Io(_) => FailureClass::Closed,
-            Self::Stalled(_) => FailureClass::Stalled,
         }
     }
 

@@ -30,7 +30,7 @@ pub struct Egress {
     /// The chunk size towards targets whose rule has none of its own, in bytes.
     pub chunk_size: u32,
     /// Told what happens.
-    pub watch: Box<dyn Watch>,
+    pub watch: Arc<dyn Watch>,
 }
 
 /// Is told what pushes do: the logs and the metrics.

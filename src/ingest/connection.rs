@@ -6,6 +6,7 @@ use super::flood::Allowance;
 use super::socket::Socket;
 use super::{Asked, Gate, Received};
 use crate::media::MediaKind;
+use crate::net::permits::Permit;
 use crate::relay::{Claim, ClaimRefused, Producer};
 use crate::rtmp::handshake::{self, HandshakeError};
 use crate::rtmp::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PUBLISH_TIMEOUT};
@@ -93,7 +94,7 @@ pub enum Ended {
 }
 
 /// Serves one connection to its end.
-pub(super) async fn serve(socket: Socket, peer: SocketAddr, gate: &Gate) {
+pub(super) async fn serve(socket: Socket, peer: SocketAddr, mut permit: Permit, gate: &Gate) {
     let mut connection = Connection {
         socket,
         buffer: ReadBuffer::new(),
@@ -103,6 +104,8 @@ pub(super) async fn serve(socket: Socket, peer: SocketAddr, gate: &Gate) {
     let mut asked = None;
     match connection.greet(peer, gate, &mut asked).await {
         Ok((producer, client)) => {
+            // It has shown that it may be here: its place among the unknown is free again.
+            permit.settle();
             let stream = Arc::clone(producer.stream());
             let began = Instant::now();
             gate.watch

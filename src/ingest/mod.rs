@@ -9,10 +9,13 @@ mod socket;
 pub use admission::{Admission, Apps, PublishAttempt, PublishAuth, Refused, Verdict};
 pub use connection::{Ended, NotPublished};
 
+use crate::net::listener::Acceptor;
+use crate::net::permits::Permit;
 use crate::relay::status::Drops;
-use crate::relay::{DuplicatePolicy, Hub, Tick};
+use crate::relay::{DuplicatePolicy, Hub, Shards, Tick};
 use crate::rule::StreamKey;
 use crate::secret::Secret;
+use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -82,15 +85,40 @@ pub struct Received {
     pub clamped: u64,
 }
 
-/// Serves one accepted connection to its end, on the runtime that this is called on.
-///
-/// The socket is handed over between runtimes, so it comes as the operating system knows it, in non-blocking mode.
-///
-/// # Errors
-/// The runtime's event queue takes no more sockets, or TLS cannot be set up.
-pub async fn serve(
+/// An open listener for publishers.
+pub struct Listener {
+    /// Where connections come from.
+    pub acceptor: Acceptor,
+    /// RTMPS, with the certificate that new connections are shown; RTMP where there is none.
+    pub tls: Option<Arc<ArcSwap<rustls::ServerConfig>>>,
+}
+
+/// Accepts publishers and serves each on a shard of its own, until the gate's drain.
+pub async fn serve(mut listener: Listener, gate: Arc<Gate>, shards: Arc<Shards>) {
+    loop {
+        let accepted = tokio::select! {
+            () = gate.drain.cancelled() => return,
+            accepted = listener.acceptor.accept() => accepted,
+        };
+        let tls = listener.tls.as_ref().map(|tls| tls.load_full());
+        let gate = Arc::clone(&gate);
+        let Ok(tcp) = accepted.stream.into_std() else {
+            // The socket is closed; whoever it was comes again.
+            continue;
+        };
+        let (peer, permit) = (accepted.peer, accepted.permit);
+        shards.pick().spawn(async move {
+            // A runtime that takes no more sockets, or TLS that cannot begin, costs this connection and no other.
+            let _ = serve_one(tcp, peer, permit, tls, &gate).await;
+        });
+    }
+}
+
+/// Serves one connection to its end. The socket comes as the operating system knows it, since it changes runtimes.
+async fn serve_one(
     tcp: std::net::TcpStream,
     peer: SocketAddr,
+    permit: Permit,
     tls: Option<Arc<rustls::ServerConfig>>,
     gate: &Gate,
 ) -> std::io::Result<()> {
@@ -99,7 +127,7 @@ pub async fn serve(
         .transpose()
         .map_err(std::io::Error::other)?;
     let tcp = tokio::net::TcpStream::from_std(tcp)?;
-    connection::serve(socket::Socket::new(tcp, tls), peer, gate).await;
+    connection::serve(socket::Socket::new(tcp, tls), peer, permit, gate).await;
     Ok(())
 }
 

@@ -1,0 +1,306 @@
+//! From a configuration to a gateway that listens.
+
+use super::observe::{Observer, snapshot};
+use super::{AppError, Serve};
+use crate::api::{self, Doors, Settings};
+use crate::config::{AppConfig, Config, DuplicatePublisher, PublishAuth, TlsListenerConfig};
+use crate::control::{HostJudge, Live, Phase, Readiness, Rules, SystemClock, ensure_token};
+use crate::egress::attempt::Reach;
+use crate::egress::gate::StartGate;
+use crate::egress::{Board, Egress, Supervisor};
+use crate::ingest::{self, Apps, Gate, Listener};
+use crate::net::dial::Dialer;
+use crate::net::listener::{Acceptor, bind};
+use crate::net::literal::address_literal;
+use crate::net::own::OwnListeners;
+use crate::net::permits::{ConnectionLimits, Permits};
+use crate::net::policy::AddressPolicy;
+use crate::net::resolve::SystemResolver;
+use crate::net::tls;
+use crate::relay::ring::RingLimits;
+use crate::relay::{Hub, Shards, Tick};
+use crate::rule::{AppName, Rule};
+use crate::secret::Secret;
+use crate::store::SqliteStore;
+use crate::telemetry::Metrics;
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+use time::OffsetDateTime;
+use tokio::net::TcpListener;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+/// A gateway that runs.
+pub(super) struct Gateway {
+    pub(super) readiness: Readiness,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) rules: Rules,
+    pub(super) settings: Arc<ArcSwap<Settings>>,
+    pub(super) token: Secret,
+    pub(super) apps: Arc<ArcSwap<Apps>>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) rtmps_tls: Option<Arc<ArcSwap<ServerConfig>>>,
+    pub(super) addresses: Addresses,
+    drain_time: Duration,
+    supervisor: JoinHandle<()>,
+    doors: JoinSet<()>,
+    doors_stop: CancellationToken,
+    /// Kept to the last: dropping them ends what still runs there.
+    _shards: Arc<Shards>,
+}
+
+/// Where the gateway listens, with the ports that it really has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Addresses {
+    pub(super) rtmp: SocketAddr,
+    pub(super) rtmps: Option<SocketAddr>,
+    pub(super) http: SocketAddr,
+    pub(super) https: Option<SocketAddr>,
+}
+
+/// Bound ports, before anything is served on them.
+struct Ports {
+    rtmp: TcpListener,
+    rtmps: Option<TcpListener>,
+    http: TcpListener,
+    https: Option<TcpListener>,
+}
+
+impl Gateway {
+    /// Builds the gateway. What can be wrong is tried before anything runs: certificates, store, token, ports.
+    pub(super) async fn build(serve: &Serve) -> Result<Self, AppError> {
+        let config = &serve.config;
+        if !serve.relay.is_empty() && config.app(&AppName::live()).is_none() {
+            return Err(AppError::NoLiveApp);
+        }
+        let rtmps_tls = server_tls(config.rtmps.as_ref())?;
+        let https_tls = server_tls(config.https.as_ref())?;
+        let roots: Vec<_> = config.egress.ca_certificates.iter().cloned().collect();
+        let client_tls = tls::client_config(&roots)?;
+        let ports = Ports::bind(config)?;
+        let addresses = ports.addresses()?;
+        let metrics = Arc::new(Metrics::new());
+        let policy = AddressPolicy {
+            allow_private: config.egress.allow_private_addresses,
+        };
+        let own = Arc::new(OwnListeners::new());
+        own.replace(
+            [Some(addresses.rtmp), addresses.rtmps]
+                .into_iter()
+                .flatten()
+                .collect(),
+        );
+        let reach = Reach {
+            dialer: Arc::new(Dialer::new(
+                Arc::new(SystemResolver::new()),
+                policy,
+                Arc::clone(&own),
+            )),
+            tls: client_tls,
+        };
+        let rules = open_rules(serve, judge(policy, own)).await?;
+        let token = match &config.http.token {
+            Some(token) => token.clone(),
+            None => ensure_token(&config.store.path)?,
+        };
+
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let shards = Arc::new(Shards::start(cores)?);
+        let hub = Hub::new(RingLimits::default());
+        let observer = Arc::new(Observer::new(Arc::clone(&metrics)));
+        let apps = Arc::new(ArcSwap::from_pointee(admission(&config.apps)));
+        let gate = Arc::new(Gate {
+            hub: Arc::clone(&hub),
+            admission: Arc::clone(&apps) as Arc<dyn ingest::Admission>,
+            tick: Tick::new(config.relay.flush_interval()),
+            drain: CancellationToken::new(),
+            watch: observer.clone(),
+            reject_duplicates: AtomicBool::new(rejects_duplicates(config)),
+        });
+        let board = Arc::new(Board::default());
+        let egress = Arc::new(Egress {
+            reach: reach.clone(),
+            gate: StartGate::new(config.egress.starts_per_second),
+            chunk_size: config.egress.chunk_size,
+            watch: observer,
+        });
+        let supervisor = Supervisor::new(
+            Arc::clone(&hub),
+            rules.subscribe(),
+            egress,
+            Arc::clone(&board),
+        );
+        let drain_time = config.relay.drain();
+        let supervisor = tokio::spawn(supervisor.run(gate.drain.clone(), drain_time));
+
+        let readiness = Readiness::new();
+        let settings = Arc::new(ArcSwap::from_pointee(Settings::of(config, token.clone())));
+        let rendered = {
+            let (metrics, hub, board) = (Arc::clone(&metrics), Arc::clone(&hub), board.clone());
+            Arc::new(move || metrics.render(&snapshot(&hub, &board)))
+        };
+        let doors = Doors {
+            rules: rules.clone(),
+            running: Arc::new(Live {
+                hub,
+                board,
+                rules: rules.subscribe(),
+                reach,
+                chunk_size: config.egress.chunk_size,
+            }),
+            readiness: readiness.clone(),
+            settings: Arc::clone(&settings),
+            clock: Arc::new(SystemClock::new()),
+            metrics: rendered,
+        };
+        let doors_stop = CancellationToken::new();
+        let permits = Permits::new(ConnectionLimits::default());
+        let rtmps_tls = rtmps_tls.map(|tls| Arc::new(ArcSwap::new(tls)));
+        let mut serving = JoinSet::new();
+        for (listener, tls) in [(Some(ports.rtmp), None), (ports.rtmps, rtmps_tls.clone())] {
+            let Some(listener) = listener else { continue };
+            let acceptor = Acceptor::new(listener, permits.clone(), Arc::clone(&metrics))?;
+            let listener = Listener { acceptor, tls };
+            serving.spawn(ingest::serve(
+                listener,
+                Arc::clone(&gate),
+                Arc::clone(&shards),
+            ));
+        }
+        let router = api::router(doors);
+        for (listener, tls) in [(Some(ports.http), None), (ports.https, https_tls)] {
+            let Some(listener) = listener else { continue };
+            let what = api::Serve {
+                router: router.clone(),
+                tls,
+                limits: api::Limits::default(),
+            };
+            serving.spawn(api::serve(listener, what, doors_stop.clone()));
+        }
+        Ok(Self {
+            readiness,
+            metrics,
+            rules,
+            settings,
+            token,
+            apps,
+            gate,
+            rtmps_tls,
+            addresses,
+            drain_time,
+            supervisor,
+            doors: serving,
+            doors_stop,
+            _shards: shards,
+        })
+    }
+
+    /// Takes nothing new, lets every target have its goodbye, and closes the doors last, so that they can tell.
+    pub(super) async fn drain(&mut self) {
+        self.readiness.advance(Phase::Draining);
+        self.gate.drain.cancel();
+        // The supervisor keeps to the deadline; a little more is for what it does there.
+        let deadline = self.drain_time + Duration::from_millis(500);
+        let _ = tokio::time::timeout(deadline, &mut self.supervisor).await;
+        self.doors_stop.cancel();
+        while self.doors.join_next().await.is_some() {}
+    }
+}
+
+impl Ports {
+    fn bind(config: &Config) -> Result<Self, AppError> {
+        let tls = |section: &Option<TlsListenerConfig>| {
+            let listen = section.as_ref().map(|section| section.listen);
+            listen.map(bind).transpose()
+        };
+        Ok(Self {
+            rtmp: bind(config.rtmp.listen)?,
+            rtmps: tls(&config.rtmps)?,
+            http: bind(config.http.listen)?,
+            https: tls(&config.https)?,
+        })
+    }
+
+    fn addresses(&self) -> std::io::Result<Addresses> {
+        let of = |listener: &Option<TcpListener>| {
+            let listener = listener.as_ref();
+            listener.map(TcpListener::local_addr).transpose()
+        };
+        Ok(Addresses {
+            rtmp: self.rtmp.local_addr()?,
+            rtmps: of(&self.rtmps)?,
+            http: self.http.local_addr()?,
+            https: of(&self.https)?,
+        })
+    }
+}
+
+/// The rules that no door may change: those of the file, then those of the command line.
+pub(super) fn fixed_rules(config: &Config, serve: &Serve) -> Vec<Rule> {
+    let now = OffsetDateTime::now_utc();
+    let mut rules = config.relay_rules(now);
+    let relay = serve.relay.iter().cloned();
+    rules.extend(relay.map(|url| crate::config::rule_from_command_line(url, now)));
+    rules
+}
+
+/// Who may publish.
+pub(super) fn admission(apps: &[AppConfig]) -> Apps {
+    Apps::new(apps.iter().map(|app| {
+        let auth = match app.auth() {
+            PublishAuth::Key => ingest::PublishAuth::Key(app.publish_keys.clone()),
+            PublishAuth::None => ingest::PublishAuth::None,
+        };
+        (app.name.clone(), auth)
+    }))
+}
+
+pub(super) fn rejects_duplicates(config: &Config) -> bool {
+    config.relay.duplicate_publisher == DuplicatePublisher::Reject
+}
+
+pub(super) fn server_tls(
+    section: Option<&TlsListenerConfig>,
+) -> Result<Option<Arc<ServerConfig>>, AppError> {
+    let read = |section: &TlsListenerConfig| {
+        tls::server_config(&section.certificate, &section.private_key)
+    };
+    Ok(section.map(read).transpose()?)
+}
+
+async fn open_rules(serve: &Serve, judge: HostJudge) -> Result<Rules, AppError> {
+    let fixed = fixed_rules(&serve.config, serve);
+    let path = serve.config.store.path.clone();
+    let apps: Vec<_> = serve
+        .config
+        .apps
+        .iter()
+        .map(|app| app.name.clone())
+        .collect();
+    let opening = tokio::task::spawn_blocking(move || {
+        let store = Arc::new(SqliteStore::open(Path::new(&path))?);
+        Rules::open(store, fixed, apps, judge, Arc::new(SystemClock::new()))
+    });
+    let opened = opening.await.map_err(std::io::Error::other)?;
+    Ok(opened?)
+}
+
+/// What a door may not call, as far as the text tells: private addresses, and ourselves.
+fn judge(policy: AddressPolicy, own: Arc<OwnListeners>) -> HostJudge {
+    Arc::new(move |host, port| {
+        policy
+            .judge_host_literal(host)
+            .map_err(|denied| denied.to_string())?;
+        match address_literal(host) {
+            Some(address) if own.contains(SocketAddr::new(address, port)) => Err(
+                "it is a listener of this gateway; the stream would come back to itself".to_owned(),
+            ),
+            _ => Ok(()),
+        }
+    })
+}

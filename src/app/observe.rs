@@ -1,0 +1,262 @@
+//! Tells the log and the metrics what publishers and pushes do.
+
+use crate::egress::failure::Failure;
+use crate::egress::status::{PushStatus, TargetState};
+use crate::egress::{self, Board};
+use crate::ingest::{self, Asked, Ended, NotPublished, Received, Refused};
+use crate::media::MediaKind;
+use crate::net::dial::DialClass;
+use crate::relay::{ClaimRefused, Hub};
+use crate::rtmp::session::Action;
+use crate::rule::StreamKey;
+use crate::telemetry::events::{
+    ConnectionRejected, PublishEnded, PublishRefused, PublishStarted, Push, TargetBackingOff,
+    TargetFailed, TargetLive, TargetStopped,
+};
+use crate::telemetry::labels::{
+    DropReason, PublishEnd, PublishRefusal, Rejection, RepairKind, Setback,
+};
+use crate::telemetry::{Metrics, Snapshot, TargetSample};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// The watch over publishers and pushes.
+pub(super) struct Observer {
+    metrics: Arc<Metrics>,
+}
+
+impl Observer {
+    pub(super) fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics }
+    }
+}
+
+impl ingest::Watch for Observer {
+    fn publish_started(&self, stream: &StreamKey, peer: SocketAddr, client: &str, takeover: bool) {
+        PublishStarted {
+            stream,
+            peer,
+            client,
+            takeover,
+        }
+        .emit(&self.metrics);
+    }
+
+    fn publish_ended(
+        &self,
+        stream: &StreamKey,
+        peer: SocketAddr,
+        why: &Ended,
+        bytes: u64,
+        lasted: Duration,
+    ) {
+        let reason = match why {
+            Ended::Unpublished => PublishEnd::Unpublished,
+            Ended::TakenOver => PublishEnd::TakenOver,
+            Ended::Kicked => PublishEnd::Kicked,
+            Ended::ShuttingDown => PublishEnd::Draining,
+            Ended::Closed => PublishEnd::Closed,
+            Ended::Idle => PublishEnd::Idle,
+            Ended::Flood | Ended::Deaf | Ended::Protocol(_) => PublishEnd::Protocol,
+            Ended::Io(_) => PublishEnd::Lost,
+        };
+        PublishEnded {
+            stream,
+            peer,
+            reason,
+            detail: Some(why),
+            bytes,
+            lasted,
+        }
+        .emit(&self.metrics);
+    }
+
+    fn not_published(&self, peer: SocketAddr, why: &NotPublished, asked: Option<&Asked>) {
+        if let (Some(asked), Some(reason)) = (asked, refusal(why)) {
+            PublishRefused {
+                app: &asked.app,
+                name: asked.name.expose(),
+                peer,
+                reason,
+            }
+            .emit(&self.metrics);
+            return;
+        }
+        let reason = match why {
+            // Whoever connects and leaves is a port scan or a probe, and no event.
+            NotPublished::Closed => return,
+            NotPublished::TooSlow(..) => Rejection::Timeout,
+            NotPublished::Io(error) if is_tls(error) => Rejection::Tls,
+            _ => Rejection::Protocol,
+        };
+        ConnectionRejected {
+            peer,
+            reason,
+            detail: why,
+        }
+        .emit(&self.metrics);
+    }
+
+    fn received(&self, received: Received) {
+        let metrics = &self.metrics;
+        metrics.ingest_bytes.increment(received.bytes as u64);
+        add(received.video, |count| {
+            metrics.tags.add(MediaKind::Video, count);
+        });
+        add(received.audio, |count| {
+            metrics.tags.add(MediaKind::Audio, count);
+        });
+        add(received.data, |count| {
+            metrics.tags.add(MediaKind::Data, count);
+        });
+        add(received.clamped, |count| {
+            metrics.timestamp_repairs.add(RepairKind::Clamp, count);
+        });
+        for (reason, count) in [
+            (DropReason::BeforeKeyframe, received.drops.before_keyframe),
+            (DropReason::NoHeader, received.drops.no_header),
+            (DropReason::HeadersFull, received.drops.headers_full),
+            (DropReason::Malformed, received.drops.malformed),
+        ] {
+            add(count, |count| metrics.tags_dropped.add(reason, count));
+        }
+    }
+}
+
+impl egress::Watch for Observer {
+    fn live(&self, push: &PushStatus, took: Duration) {
+        TargetLive {
+            push: named(push),
+            took,
+        }
+        .emit(&self.metrics);
+    }
+
+    fn failed(&self, push: &PushStatus, failure: &Failure, wait: Option<Duration>) {
+        let (reason, detail) = (setback(failure), failure);
+        let push = named(push);
+        match wait {
+            Some(retry_in) => TargetBackingOff {
+                push,
+                reason,
+                detail,
+                retry_in,
+            }
+            .emit(&self.metrics),
+            None => TargetFailed {
+                push,
+                reason,
+                detail,
+            }
+            .emit(&self.metrics),
+        }
+    }
+
+    fn ended(&self, push: &PushStatus) {
+        TargetStopped {
+            push: named(push),
+            bytes: push.figures.bytes.load(Ordering::Relaxed),
+        }
+        .emit(&self.metrics);
+    }
+
+    fn sent(&self, bytes: usize, _writes: u32) {
+        self.metrics.egress_bytes.increment(bytes as u64);
+    }
+
+    fn looked(&self, lag: Duration, overtaken: u64) {
+        self.metrics.egress_lag.record(lag.as_secs_f64());
+        add(overtaken, |count| {
+            self.metrics.tags_dropped.add(DropReason::Overtaken, count);
+        });
+    }
+}
+
+/// What runs at this moment, for the metrics.
+pub(super) fn snapshot(hub: &Hub, board: &Board) -> Snapshot<TargetState> {
+    let live = hub.live();
+    Snapshot {
+        streams: live.len() as u64,
+        ring_bytes: live
+            .iter()
+            .map(|stream| stream.snapshot().ring_bytes as u64)
+            .sum(),
+        targets: board
+            .pushes()
+            .into_iter()
+            .map(|(id, push)| {
+                let state = push.phase().state;
+                TargetSample {
+                    push: Some(id.0),
+                    rule: push.rule.clone(),
+                    state,
+                    up: state == TargetState::Live,
+                    bytes: push.figures.bytes.load(Ordering::Relaxed),
+                }
+            })
+            .collect(),
+    }
+}
+
+fn named(push: &PushStatus) -> Push<'_> {
+    Push {
+        rule: &push.rule,
+        stream: &push.stream,
+        url: &push.url,
+        attempt: push.phase().attempt,
+    }
+}
+
+fn refusal(why: &NotPublished) -> Option<PublishRefusal> {
+    Some(match why {
+        NotPublished::Refused(Refused::UnknownApp) => PublishRefusal::App,
+        NotPublished::Refused(Refused::WrongKey) => PublishRefusal::Auth,
+        NotPublished::Refused(Refused::BadName) => PublishRefusal::Name,
+        NotPublished::Claim(ClaimRefused::Busy) => PublishRefusal::Busy,
+        NotPublished::Claim(ClaimRefused::Full) => PublishRefusal::Full,
+        NotPublished::ShuttingDown => PublishRefusal::Draining,
+        _ => return None,
+    })
+}
+
+fn setback(failure: &Failure) -> Setback {
+    match failure {
+        Failure::Dial(error) => match error.class() {
+            DialClass::Dns => Setback::Dns,
+            DialClass::Denied => Setback::Denied,
+            DialClass::OwnListener => Setback::OwnListener,
+            DialClass::Refused => Setback::Refused,
+            DialClass::Unreachable => Setback::Unreachable,
+            DialClass::Timeout => Setback::Timeout,
+            DialClass::Other => Setback::Reset,
+        },
+        Failure::Tls(_) => Setback::Tls,
+        Failure::Handshake(_) | Failure::Protocol(_) => Setback::Protocol,
+        Failure::TooSlow { .. } => Setback::Timeout,
+        Failure::Refused(refused) if refused.action == Action::RetryBusy => Setback::BadName,
+        Failure::Refused(_) | Failure::FastCloses { .. } => Setback::Rejected,
+        Failure::Redirects | Failure::BadRedirect => Setback::Redirect,
+        Failure::NoCredentials | Failure::AuthRounds => Setback::Auth,
+        Failure::Ended(_) => Setback::Ended,
+        Failure::Closed(_) => Setback::Closed,
+        Failure::Stalled(_) => Setback::Stalled,
+        Failure::Io(_) => Setback::Reset,
+    }
+}
+
+/// Rustls wraps its own errors, and nobody else does.
+fn is_tls(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<rustls::Error>())
+}
+
+/// Most counts of a beat are 0, and cost nothing then.
+fn add(count: u64, count_it: impl FnOnce(u64)) {
+    if count > 0 {
+        count_it(count);
+    }
+}
