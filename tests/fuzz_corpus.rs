@@ -29,3 +29,15 @@ fn chunk_reader_corpus() {
 fn amf0_corpus() {
     replay("amf0", amf0::run);
 }
+
+/// What real encoders sent, in pieces of many lengths.
+#[test]
+fn recorded_sessions() {
+    let recordings = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/session_recordings");
+    for entry in std::fs::read_dir(recordings).unwrap() {
+        let recording = std::fs::read(entry.unwrap().path()).unwrap();
+        for piece in 0..=u8::MAX {
+            chunk_reader::run(&[&[1, piece], &recording[..]].concat());
+        }
+    }
+}
