@@ -1,3 +1,7 @@
 //! The program `aqueduct`: see [`aqueduct::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    aqueduct::cli::run(std::env::args_os())
+}

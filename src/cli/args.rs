@@ -1,0 +1,292 @@
+//! What can be typed, and what `--help` says about it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(super) const EXIT_CODES: &str =
+    "Exit codes: 0 done, 1 failed at run time, 2 wrong usage or configuration.";
+
+/// The heading of the options that say which gateway is asked.
+const GATEWAY: &str = "Which gateway";
+
+pub(super) const FIRST_RELAY: &str = "\
+A first relay:
+  aqueduct serve                                   RTMP on 127.0.0.1:1935, HTTP on 127.0.0.1:8080
+  aqueduct rules add @twitch.url                   every stream of the app \"live\" goes there
+  OBS > Settings > Stream: Server rtmp://127.0.0.1:1935/live, Stream Key cam
+  aqueduct streams show live/cam                   what became of it";
+
+/// An RTMP ingest gateway: one stream in, as many CDNs as rules name, over RTMP and RTMPS.
+#[derive(Debug, Parser)]
+#[command(name = "aqueduct", version, about, after_help = FIRST_RELAY)]
+#[command(arg_required_else_help = true, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the gateway
+    ///
+    /// Without any option: RTMP on 127.0.0.1:1935, HTTP on 127.0.0.1:8080, data in ./aqueduct-data, one app "live", and no
+    /// rules but those that were made before. SIGTERM and SIGINT end every push in order; SIGHUP reads the configuration
+    /// again.
+    #[command(after_help = EXIT_CODES)]
+    Serve(ServeArgs),
+    /// Check a configuration and print what it comes to, secrets masked
+    #[command(after_help = EXIT_CODES)]
+    Check(CheckArgs),
+    /// List, add and remove the rules of a running gateway
+    ///
+    /// A rule says: streams of this app with this name go to this URL. It may exist before its stream, and takes effect on
+    /// a running stream at once.
+    Rules(RulesArgs),
+    /// List, show and kick the streams of a running gateway
+    Streams(StreamsArgs),
+    /// Try a target, step by step, and say where it fails
+    ///
+    /// The steps are DNS, TCP, TLS, the RTMP handshake and `connect`; with --publish also `publish`.
+    #[command(
+        after_help = "Exit code: 0 if every step succeeded, 1 if one failed, 2 for wrong usage."
+    )]
+    Preflight(PreflightArgs),
+    /// Ask a running gateway whether it is ready: for containers without curl
+    #[command(after_help = "Exit code: 0 while /readyz answers 200, otherwise 1.")]
+    Healthcheck(GatewayArgs),
+    /// Print completions for a shell
+    ///
+    /// For bash: aqueduct completions bash > ~/.local/share/bash-completion/completions/aqueduct
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    ///
+    /// To read it: aqueduct man | man -l -
+    Man,
+}
+
+/// `serve`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ServeArgs {
+    /// The configuration file; config/aqueduct.toml shows every key
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where publishers connect, as address:port
+    #[arg(long, value_name = "ADDR")]
+    pub rtmp: Option<String>,
+    /// Where the HTTP doors listen, as address:port
+    #[arg(long, value_name = "ADDR")]
+    pub http: Option<String>,
+    /// The directory for rules and the API token
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
+    /// Relay every stream of app "live" to this URL, for as long as this process runs; may be repeated
+    ///
+    /// A URL holds a key, and other users of this machine can see arguments. @FILE reads URLs from a file, one a line; -
+    /// reads them from standard input; the variable AQUEDUCT_RELAY_URLS holds them with white space between. {app} and
+    /// {stream} may stand after the URL's app.
+    #[arg(long, value_name = "URL|@FILE|-")]
+    pub relay: Vec<String>,
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The configuration file; without one, defaults and environment are checked
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print JSON rather than TOML
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which gateway a command is about. All that is not given comes from the configuration and the environment, as for `serve`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct GatewayArgs {
+    /// The gateway's HTTP address, as address:port or URL
+    #[arg(long, value_name = "ADDR", global = true, help_heading = GATEWAY)]
+    pub http: Option<String>,
+    /// The gateway's data directory, where its API token lies
+    ///
+    /// AQUEDUCT_HTTP__TOKEN, or AQUEDUCT_HTTP__TOKEN_FILE, gives the token of a gateway on another machine.
+    #[arg(long, value_name = "DIR", global = true, help_heading = GATEWAY)]
+    pub data: Option<String>,
+    /// The gateway's configuration file
+    #[arg(long, value_name = "FILE", global = true, help_heading = GATEWAY)]
+    pub config: Option<PathBuf>,
+}
+
+/// `rules`.
+#[derive(Debug, Args)]
+pub struct RulesArgs {
+    /// Which gateway.
+    #[command(flatten)]
+    pub gateway: GatewayArgs,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: RulesCommand,
+}
+
+/// `rules ...`.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// List the rules
+    List {
+        /// Only those of this app
+        #[arg(long)]
+        app: Option<String>,
+        /// Show URLs with their keys
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Add a rule for each URL
+    ///
+    /// A URL holds a key, and other users of this machine can see arguments: @FILE reads URLs from a file, one a line, and -
+    /// from standard input. Without a URL those of the variable AQUEDUCT_RELAY_URLS are taken. Adding what is there
+    /// already changes nothing.
+    #[command(after_help = "\
+Examples:
+  aqueduct rules add @twitch.url
+  aqueduct rules add --stream cam-* rtmp://backup.example/live/{stream}")]
+    Add {
+        /// The app whose streams are relayed
+        #[arg(long, default_value = "live")]
+        app: String,
+        /// One stream's name, or a pattern in which * stands for any characters
+        #[arg(long, default_value = "*")]
+        stream: String,
+        /// Where to: rtmp://host/app/key or rtmps://..., with {app} and {stream} after the app
+        #[arg(value_name = "URL|@FILE|-")]
+        urls: Vec<String>,
+    },
+    /// Remove rules, and stop their pushes
+    Remove {
+        /// The rules' ids, as `rules list` shows them
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
+}
+
+/// `streams`.
+#[derive(Debug, Args)]
+pub struct StreamsArgs {
+    /// Which gateway.
+    #[command(flatten)]
+    pub gateway: GatewayArgs,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: StreamsCommand,
+}
+
+/// `streams ...`.
+#[derive(Debug, Subcommand)]
+pub enum StreamsCommand {
+    /// List the live streams
+    List {
+        /// Only those of this app
+        #[arg(long)]
+        app: Option<String>,
+    },
+    /// Show one stream and its targets
+    Show {
+        /// The stream, as app/name; a name alone is one of app "live"
+        #[arg(value_name = "APP/NAME")]
+        stream: String,
+    },
+    /// Disconnect a stream's publisher, which may come back
+    Kick {
+        /// The stream, as app/name; a name alone is one of app "live"
+        #[arg(value_name = "APP/NAME")]
+        stream: String,
+    },
+}
+
+/// `preflight`.
+#[derive(Debug, Args)]
+pub struct PreflightArgs {
+    /// Which gateway tries it.
+    #[command(flatten)]
+    pub gateway: GatewayArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Go as far as `publish`
+    ///
+    /// The CDN may show the stream as begun, and may end one that runs with the same key. A URL that the gateway pushes to
+    /// is never tried that far.
+    #[arg(long)]
+    pub publish: bool,
+    /// The target: rtmp://host/app/key or rtmps://...
+    ///
+    /// A URL holds a key, and other users of this machine can see arguments: @FILE reads URLs from a file, one a line, and -
+    /// from standard input. Without a URL those of the variable AQUEDUCT_RELAY_URLS are tried.
+    #[arg(value_name = "URL|@FILE|-")]
+    pub urls: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_the_contract_names_can_be_typed() {
+        for line in [
+            "aqueduct serve",
+            "aqueduct serve --config f --rtmp 1:2 --http 3:4 --data d --relay rtmp://a/b/c --relay @f --relay -",
+            "aqueduct check",
+            "aqueduct check --config f --json",
+            "aqueduct rules list",
+            "aqueduct rules list --json --reveal --app live",
+            "aqueduct rules --json list",
+            "aqueduct rules add rtmp://h/a/b",
+            "aqueduct rules add --app live --stream cam @f -",
+            "aqueduct rules add",
+            "aqueduct rules remove r-1 r-2 --data d",
+            "aqueduct streams list",
+            "aqueduct streams show live/cam",
+            "aqueduct streams kick live/cam --http 127.0.0.1:9",
+            "aqueduct preflight rtmp://h/a/b --publish --json",
+            "aqueduct preflight -",
+            "aqueduct healthcheck --http 127.0.0.1:9",
+            "aqueduct completions bash",
+            "aqueduct man",
+        ] {
+            Arguments::try_parse_from(line.split(' '))
+                .unwrap_or_else(|error| panic!("{line}: {error}"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_command_is_wrong_usage() {
+        for line in [
+            "aqueduct",
+            "aqueduct nothing",
+            "aqueduct serve extra",
+            "aqueduct serve --listen 1:2",
+            "aqueduct rules",
+            "aqueduct rules remove",
+            "aqueduct streams show",
+            "aqueduct completions tcl",
+        ] {
+            let error = Arguments::try_parse_from(line.split(' ')).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+}

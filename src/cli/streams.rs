@@ -1,0 +1,295 @@
+//! `aqueduct streams`: what is live, and what became of it.
+
+use std::fmt::Write;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use super::Failure;
+use super::args::{StreamsArgs, StreamsCommand};
+use super::gateway::{Gateway, rows, segment};
+use super::output::{one_line, print, print_json, width};
+use super::table::Table;
+
+#[derive(Deserialize)]
+struct Stream {
+    app: String,
+    name: String,
+    state: String,
+    #[serde(with = "time::serde::rfc3339")]
+    since: OffsetDateTime,
+    publisher: Option<String>,
+    client: Option<String>,
+    tracks: Vec<Track>,
+    bitrate: u64,
+    bytes: u64,
+    frames: u64,
+    keyframe_interval_ms: Option<u64>,
+    repairs: u64,
+}
+
+#[derive(Deserialize)]
+struct Track {
+    kind: String,
+    id: u8,
+    codec: String,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    rule: String,
+    stream: String,
+    url: String,
+    state: String,
+    #[serde(with = "time::serde::rfc3339")]
+    since: OffsetDateTime,
+    attempt: u32,
+    reason: Option<String>,
+    bitrate: u64,
+    dropped: u64,
+    lag_ms: u64,
+    rtt_ms: Option<f64>,
+}
+
+impl Stream {
+    fn key(&self) -> String {
+        format!("{}/{}", self.app, self.name)
+    }
+
+    fn codecs(&self) -> String {
+        let mut codecs: Vec<&str> = self
+            .tracks
+            .iter()
+            .map(|track| track.codec.as_str())
+            .collect();
+        codecs.dedup();
+        codecs.join("+")
+    }
+}
+
+pub(super) async fn run(args: StreamsArgs) -> Result<(), Failure> {
+    let gateway = Gateway::find(&args.gateway)?;
+    match args.command {
+        StreamsCommand::List { app } => list(&gateway, app, args.json).await,
+        StreamsCommand::Show { stream } => show(&gateway, &stream, args.json).await,
+        StreamsCommand::Kick { stream } => kick(&gateway, &stream, args.json).await,
+    }
+}
+
+async fn list(gateway: &Gateway, app: Option<String>, json: bool) -> Result<(), Failure> {
+    let app = app
+        .map(|app| format!("?app={}", segment(&app)))
+        .unwrap_or_default();
+    let streams = gateway.fetch(&format!("/v1/streams{app}")).await?;
+    if json {
+        return print_json(&streams);
+    }
+    let streams: Vec<Stream> = rows(&streams)?;
+    if streams.is_empty() {
+        return print("Nobody publishes at this moment.\n");
+    }
+    let targets: Vec<Target> = rows(&gateway.fetch("/v1/targets").await?)?;
+    let headings = [
+        "STREAM",
+        "STATE",
+        "FOR",
+        "CODECS",
+        "BITRATE",
+        "TARGETS LIVE",
+    ];
+    let mut table = Table::new(headings, &[3]);
+    for stream in streams {
+        let key = stream.key();
+        let of_stream = || targets.iter().filter(|target| target.stream == key);
+        let live = of_stream().filter(|target| target.state == "live").count();
+        let targets = format!("{live} of {}", of_stream().count());
+        let (since, codecs) = (age(stream.since), stream.codecs());
+        table.row([
+            key,
+            stream.state,
+            since,
+            codecs,
+            bits(stream.bitrate),
+            targets,
+        ]);
+    }
+    print(&table.render(width()))
+}
+
+async fn show(gateway: &Gateway, wanted: &str, json: bool) -> Result<(), Failure> {
+    let (value, stream) = find(gateway, wanted).await?;
+    let query = format!(
+        "?app={}&stream={}",
+        segment(&stream.app),
+        segment(&stream.name)
+    );
+    let targets = gateway.fetch(&format!("/v1/targets{query}")).await?;
+    if json {
+        return print_json(&json!({"stream": value, "targets": targets}));
+    }
+    print(&described(&stream, &rows::<Vec<Target>>(&targets)?))
+}
+
+fn described(stream: &Stream, targets: &[Target]) -> String {
+    let track = |track: &Track| format!("{} ({} {})", track.codec, track.kind, track.id);
+    let tracks: Vec<String> = stream.tracks.iter().map(track).collect();
+    let keyframes = stream
+        .keyframe_interval_ms
+        .map(|ms| format!("every {}", seconds(ms)));
+    let unknown = || "unknown".to_owned();
+    let mut text = String::new();
+    for (name, value) in [
+        ("stream", stream.key()),
+        (
+            "state",
+            format!("{} for {}", stream.state, age(stream.since)),
+        ),
+        (
+            "publisher",
+            stream.publisher.clone().unwrap_or_else(unknown),
+        ),
+        ("client", stream.client.clone().unwrap_or_else(unknown)),
+        ("tracks", tracks.join(", ")),
+        ("bitrate", bits(stream.bitrate)),
+        ("keyframes", keyframes.unwrap_or_else(unknown)),
+        (
+            "received",
+            format!("{} bytes, {} frames", stream.bytes, stream.frames),
+        ),
+        ("repaired", format!("{} timestamps", stream.repairs)),
+    ] {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{name:<10} {}", one_line(&value));
+    }
+    if targets.is_empty() {
+        text.push_str(
+            "\nNo rule sends this stream anywhere. To add one: aqueduct rules add @FILE\n",
+        );
+        return text;
+    }
+    text.push('\n');
+    text.push_str(&described_targets(targets));
+    text
+}
+
+/// A line for each target's figures, and below it what is too long for a table.
+fn described_targets(targets: &[Target]) -> String {
+    let headings = ["RULE", "STATE", "FOR", "BITRATE", "LAG", "RTT", "DROPPED"];
+    let mut table = Table::new(headings, &[]);
+    for target in targets {
+        table.row([
+            target.rule.clone(),
+            target.state.clone(),
+            age(target.since),
+            bits(target.bitrate),
+            format!("{} ms", target.lag_ms),
+            target
+                .rtt_ms
+                .map(|ms| format!("{ms:.0} ms"))
+                .unwrap_or_default(),
+            target.dropped.to_string(),
+        ]);
+    }
+    let mut lines = table.lines(width());
+    let mut text = lines.next().unwrap_or_default();
+    for (line, target) in lines.zip(targets) {
+        let _ = write!(text, "\n{line}\n    to {}", one_line(&target.url));
+        if let Some(reason) = &target.reason {
+            let _ = write!(
+                text,
+                "\n    attempt {}: {}",
+                target.attempt,
+                one_line(reason)
+            );
+        }
+    }
+    text.push('\n');
+    text
+}
+
+async fn kick(gateway: &Gateway, wanted: &str, json: bool) -> Result<(), Failure> {
+    let (value, stream) = find(gateway, wanted).await?;
+    let path = format!(
+        "/v1/streams/{}/{}",
+        segment(&stream.app),
+        segment(&stream.name)
+    );
+    gateway.delete(&path).await?;
+    match json {
+        true => print_json(&json!({"kicked": value})),
+        false => print(&format!(
+            "{}: its publisher is disconnected\n",
+            one_line(&stream.key())
+        )),
+    }
+}
+
+/// Looks the stream up by what lists show: where in `a/b/c` the app ends is not for us to guess.
+async fn find(gateway: &Gateway, wanted: &str) -> Result<(Value, Stream), Failure> {
+    let streams = gateway.fetch("/v1/streams").await?;
+    for value in streams.as_array().into_iter().flatten() {
+        let stream: Stream = rows(value)?;
+        let by_name = !wanted.contains('/') && stream.app == "live" && stream.name == wanted;
+        if by_name || stream.key() == wanted {
+            return Ok((value.clone(), stream));
+        }
+    }
+    Err(Failure::Failed(format!(
+        "nobody publishes {wanted} at this moment"
+    )))
+}
+
+fn age(since: OffsetDateTime) -> String {
+    let seconds = (OffsetDateTime::now_utc() - since).whole_seconds().max(0);
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match () {
+        () if minutes == 0 => format!("{seconds}s"),
+        () if hours == 0 => format!("{minutes}m{:02}s", seconds % 60),
+        () if days == 0 => format!("{hours}h{:02}m", minutes % 60),
+        () => format!("{days}d{:02}h", hours % 24),
+    }
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{} s", ms / 1000, ms % 1000 / 100)
+}
+
+/// Bits a second, as encoders show them.
+fn bits(rate: u64) -> String {
+    match rate {
+        0..1_000_000 => format!("{} kbit/s", rate / 1000),
+        _ => format!("{}.{} Mbit/s", rate / 1_000_000, rate % 1_000_000 / 100_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::Duration;
+
+    #[test]
+    fn figures() {
+        for (rate, text) in [
+            (0, "0 kbit/s"),
+            (128_400, "128 kbit/s"),
+            (6_050_000, "6.0 Mbit/s"),
+            (12_990_000, "12.9 Mbit/s"),
+        ] {
+            assert_eq!(bits(rate), text);
+        }
+        for (seconds, text) in [
+            (5, "5s"),
+            (65, "1m05s"),
+            (3_700, "1h01m"),
+            (90_000, "1d01h"),
+            (-5, "0s"),
+        ] {
+            assert_eq!(
+                age(OffsetDateTime::now_utc() - Duration::seconds(seconds)),
+                text
+            );
+        }
+        assert_eq!(seconds(2033), "2.0 s");
+    }
+}

@@ -1,0 +1,399 @@
+//! The commands that ask a running gateway, as a user runs them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod doors;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Stdio;
+
+use aqueduct::api::{Limits, Serve, serve};
+use aqueduct::control::{Phase, TargetState};
+use doors::{Gateway, TOKEN, stream_status, target_status};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use tokio_util::sync::CancellationToken;
+
+const CANARY: &str = "CANARY7KEY";
+
+/// A gateway that listens, with its data directory.
+struct Running {
+    gateway: Gateway,
+    http: String,
+    data: TempDir,
+}
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    fn ok(self) -> String {
+        assert_eq!((self.code, self.err.as_str()), (0, ""), "{}", self.out);
+        self.out
+    }
+
+    fn json(self) -> Value {
+        serde_json::from_str(&self.ok()).unwrap()
+    }
+
+    /// One line under the program's name.
+    fn failed(self, code: i32) -> String {
+        assert_eq!(self.code, code, "{}{}", self.out, self.err);
+        assert!(self.err.starts_with("aqueduct: "), "{}", self.err);
+        assert_eq!(self.err.lines().count(), 1, "{}", self.err);
+        self.err
+    }
+}
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aqueduct"));
+    command
+        .args(arguments)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command.kill_on_drop(true);
+    command
+}
+
+async fn finish(mut command: Command, input: &str) -> Ran {
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let _ = stdin.write_all(input.as_bytes()).await;
+    drop(stdin);
+    let output = child.wait_with_output().await.unwrap();
+    Ran {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn write_secret(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+impl Running {
+    async fn start() -> Self {
+        let gateway = Gateway::new();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let http = listener.local_addr().unwrap().to_string();
+        let what = Serve {
+            router: gateway.router.clone(),
+            tls: None,
+            limits: Limits::default(),
+        };
+        tokio::spawn(serve(listener, what, CancellationToken::new()));
+        let data = tempfile::tempdir().unwrap();
+        write_secret(&data.path().join("http.token"), TOKEN);
+        Self {
+            gateway,
+            http,
+            data,
+        }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = command(arguments);
+        command
+            .arg("--http")
+            .arg(&self.http)
+            .arg("--data")
+            .arg(self.data.path());
+        command
+    }
+
+    async fn run(&self, arguments: &[&str]) -> Ran {
+        finish(self.command(arguments), "").await
+    }
+}
+
+#[tokio::test]
+async fn rules_are_added_listed_and_removed() {
+    let running = Running::start().await;
+    let none = running.run(&["rules", "list"]).await.ok();
+    assert!(none.contains("no rules"), "{none}");
+    let file = running.data.path().join("urls");
+    std::fs::write(
+        &file,
+        format!("# two places\nrtmp://h/app/{CANARY}\n\nrtmps://h2/app/{CANARY}\n"),
+    )
+    .unwrap();
+    let at_file = format!("@{}", file.display());
+    let added = running
+        .run(&["rules", "add", "--stream", "cam", &at_file])
+        .await
+        .ok();
+    assert_eq!(added.lines().count(), 2, "{added}");
+    assert!(added.contains("live/cam -> rtmps://h2/app/***"), "{added}");
+    let line = format!("rtmp://h/app/{CANARY}\n");
+    let again = finish(
+        running.command(&["rules", "add", "--stream", "cam", "-"]),
+        &line,
+    );
+    assert!(again.await.ok().starts_with("stands already: r-"));
+    let mut by_variable = running.command(&["rules", "add", "--json"]);
+    by_variable.env("AQUEDUCT_RELAY_URLS", "rtmp://h3/app/{stream}");
+    let made = finish(by_variable, "").await.json();
+    assert_eq!(
+        (made[0]["stream"].as_str(), made[0]["app"].as_str()),
+        (Some("*"), Some("live"))
+    );
+
+    let table = running.run(&["rules", "list"]).await.ok();
+    assert_eq!(table.lines().count(), 4, "{table}");
+    assert!(
+        table.starts_with("ID") && !table.contains(CANARY),
+        "{table}"
+    );
+    let list = running.run(&["rules", "list", "--json"]).await.json();
+    assert_eq!(list.as_array().unwrap().len(), 3);
+    assert!(!list.to_string().contains(CANARY));
+    let whole = running.run(&["rules", "list", "--reveal"]).await.ok();
+    assert!(
+        whole.contains(&format!("rtmps://h2/app/{CANARY}")),
+        "{whole}"
+    );
+
+    let ids: Vec<&str> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["id"].as_str().unwrap())
+        .collect();
+    let removed = running.run(&["rules", "remove", ids[0], ids[1]]).await.ok();
+    assert_eq!(removed, format!("removed {}\nremoved {}\n", ids[0], ids[1]));
+    assert_eq!(running.gateway.rules.list(None).len(), 1);
+    let error = running.run(&["rules", "remove", ids[0]]).await.failed(1);
+    assert!(
+        error.contains(ids[0]) && error.contains("no rule with this id"),
+        "{error}"
+    );
+
+    running.gateway.store.set_full(true);
+    let error = running.run(&["rules", "remove", ids[2]]).await.failed(1);
+    assert!(error.contains("not stored"), "{error}");
+    assert!(running.gateway.rules.list(None).is_empty());
+}
+
+#[tokio::test]
+async fn tables_fit_the_columns() {
+    let running = Running::start().await;
+    let long = format!("a-rather-long-stream-name-{}", "x".repeat(40));
+    running
+        .gateway
+        .add(
+            &long,
+            "rtmp://a-host-with-a-rather-long-name.example.com/application/KEY",
+        )
+        .await;
+    *running.gateway.running.streams.lock().unwrap() = vec![stream_status("live", "cam")];
+    let rule = running.gateway.rules.list(None)[0].clone();
+    *running.gateway.running.targets.lock().unwrap() =
+        vec![target_status(&rule, "live", "cam", TargetState::BackingOff)];
+    for (columns, most) in [(None, 80), (Some("100"), 100), (Some("60"), 60)] {
+        for arguments in [vec!["rules", "list"], vec!["streams", "list"]] {
+            let mut command = running.command(&arguments);
+            if let Some(columns) = columns {
+                command.env("COLUMNS", columns);
+            }
+            let table = finish(command, "").await.ok();
+            assert!(
+                table.lines().all(|line| line.chars().count() <= most),
+                "{most}:\n{table}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn wrong_urls_are_wrong_usage_and_not_repeated() {
+    let running = Running::start().await;
+    for url in [
+        format!("http://h/{CANARY}"),
+        CANARY.to_owned(),
+        format!("rtmp://refused.example/a/{CANARY}"),
+    ] {
+        for command in [vec!["rules", "add", &url], vec!["preflight", &url]] {
+            if command[0] == "preflight" && url.starts_with("rtmp") {
+                continue;
+            }
+            let error = running.run(&command).await.failed(2);
+            assert!(!error.contains(CANARY) && error.contains("url"), "{error}");
+        }
+    }
+    let error = running.run(&["rules", "add"]).await.failed(2);
+    assert!(
+        error.contains("@FILE") && error.contains("AQUEDUCT_RELAY_URLS"),
+        "{error}"
+    );
+    let error = running
+        .run(&["rules", "add", "@/no/such/file"])
+        .await
+        .failed(2);
+    assert!(error.contains("/no/such/file"), "{error}");
+    let error = running
+        .run(&["rules", "add", "--app", "other", "rtmp://h/a/b"])
+        .await
+        .failed(2);
+    assert!(error.contains("the apps are: live"), "{error}");
+}
+
+#[tokio::test]
+async fn streams_are_listed_shown_and_kicked() {
+    let running = Running::start().await;
+    let none = running.run(&["streams", "list"]).await.ok();
+    assert!(none.contains("Nobody publishes"), "{none}");
+    running
+        .gateway
+        .add("*", &format!("rtmp://h/app/{CANARY}"))
+        .await;
+    let rule = running.gateway.rules.list(None)[0].clone();
+    *running.gateway.running.streams.lock().unwrap() =
+        vec![stream_status("live", "cam"), stream_status("live", "a/b")];
+    *running.gateway.running.targets.lock().unwrap() = vec![
+        target_status(&rule, "live", "cam", TargetState::BackingOff),
+        target_status(&rule, "live", "a/b", TargetState::Live),
+    ];
+    let list = running.run(&["streams", "list"]).await.ok();
+    assert!(
+        list.contains("0 of 1") && list.contains("1 of 1") && list.contains("6.0 Mbit/s"),
+        "{list}"
+    );
+    for name in ["live/cam", "cam"] {
+        let shown = running.run(&["streams", "show", name]).await.ok();
+        assert!(
+            shown.contains("live/cam") && shown.contains("h264 (video 0)"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("backing_off") && shown.contains("BadName: taken"),
+            "{shown}"
+        );
+        assert!(!shown.contains(CANARY), "{shown}");
+    }
+    let json = running
+        .run(&["streams", "show", "live/a/b", "--json"])
+        .await
+        .json();
+    assert_eq!(json["stream"]["name"], "a/b");
+    assert_eq!(json["targets"][0]["state"], "live");
+    running.run(&["streams", "kick", "live/a/b"]).await.ok();
+    assert_eq!(running.gateway.running.streams.lock().unwrap().len(), 1);
+    let error = running
+        .run(&["streams", "kick", "live/a/b"])
+        .await
+        .failed(1);
+    assert!(error.contains("nobody publishes live/a/b"), "{error}");
+}
+
+#[tokio::test]
+async fn preflight_tells_the_steps_and_fails_with_them() {
+    let running = Running::start().await;
+    let url = format!("rtmp://h/app/{CANARY}");
+    let ran = running.run(&["preflight", &url]).await;
+    assert!(
+        ran.out.contains("dns") && ran.out.contains("no such name"),
+        "{}",
+        ran.out
+    );
+    assert!(!ran.out.contains(CANARY));
+    assert!(ran.failed(1).contains("would not take a stream"));
+    let ran = finish(
+        running.command(&["preflight", "--publish", "--json", "-"]),
+        &url,
+    )
+    .await;
+    let reports: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(reports[0]["ok"], false);
+    assert_eq!(
+        running.gateway.running.tried.lock().unwrap()[1],
+        (url, true)
+    );
+}
+
+#[tokio::test]
+async fn healthcheck_follows_readiness() {
+    let running = Running::start().await;
+    assert!(
+        running
+            .run(&["healthcheck"])
+            .await
+            .failed(1)
+            .contains("starting")
+    );
+    running.gateway.readiness.advance(Phase::Ready);
+    assert_eq!(running.run(&["healthcheck"]).await.ok(), "");
+    // The address comes from the environment, too; no token is needed.
+    let mut by_variable = command(&["healthcheck"]);
+    by_variable.env("AQUEDUCT_HTTP__LISTEN", &running.http);
+    assert_eq!(finish(by_variable, "").await.ok(), "");
+    running.gateway.readiness.advance(Phase::Draining);
+    assert!(
+        running
+            .run(&["healthcheck"])
+            .await
+            .failed(1)
+            .contains("told to stop")
+    );
+}
+
+#[tokio::test]
+async fn what_is_missing_is_said() {
+    let running = Running::start().await;
+    let free = {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.local_addr().unwrap().to_string()
+    };
+    let data = running.data.path().to_str().unwrap();
+    let nobody = finish(
+        command(&["rules", "list", "--http", &free, "--data", data]),
+        "",
+    )
+    .await
+    .failed(1);
+    assert!(
+        nobody.contains(&free) && nobody.contains("aqueduct serve"),
+        "{nobody}"
+    );
+    let nobody = finish(command(&["healthcheck", "--http", &free]), "")
+        .await
+        .failed(1);
+    assert!(nobody.contains(&free), "{nobody}");
+
+    let empty = tempfile::tempdir().unwrap();
+    let empty = empty.path().to_str().unwrap();
+    let no_token = finish(
+        command(&["rules", "list", "--http", &running.http, "--data", empty]),
+        "",
+    )
+    .await
+    .failed(1);
+    assert!(
+        no_token.contains("http.token") && no_token.contains("--data"),
+        "{no_token}"
+    );
+
+    let mut wrong = command(&["rules", "list", "--http", &running.http]);
+    wrong.env("AQUEDUCT_HTTP__TOKEN", "wrong-but-long-enough-for-a-token");
+    let wrong = finish(wrong, "").await.failed(1);
+    assert!(wrong.contains("token is wrong"), "{wrong}");
+
+    let mut right = command(&[
+        "rules",
+        "list",
+        "--http",
+        &format!("http://{}/", running.http),
+    ]);
+    let token = running.data.path().join("http.token");
+    right.env("AQUEDUCT_HTTP__TOKEN_FILE", token);
+    finish(right, "").await.ok();
+}
