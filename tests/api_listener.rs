@@ -8,7 +8,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aqueduct::api::{Limits, Serve, serve};
+use aqueduct::api::{Limits, Serve, connection_limits, serve};
+use aqueduct::net::listener::Acceptor;
+use aqueduct::net::permits::{ConnectionLimits, Permits};
+use aqueduct::telemetry::Metrics;
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::routing::get;
 use doors::Gateway;
@@ -32,18 +36,27 @@ async fn listen(
     limits: Limits,
     tls: Option<Arc<rustls::ServerConfig>>,
 ) -> Listening {
+    listen_within(connection_limits(), router, limits, tls).await
+}
+
+async fn listen_within(
+    connections: ConnectionLimits,
+    router: Router,
+    limits: Limits,
+    tls: Option<Arc<rustls::ServerConfig>>,
+) -> Listening {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve(
-        listener,
-        Serve {
-            router,
-            tls,
-            limits,
-        },
-        stop.clone(),
-    ));
+    let permits = Permits::new(connections);
+    let acceptor = Acceptor::new(listener, permits, Arc::new(Metrics::new())).unwrap();
+    let tls = tls.map(|tls| Arc::new(ArcSwap::new(tls)));
+    let what = Serve {
+        router,
+        tls,
+        limits,
+    };
+    let serving = tokio::spawn(serve(acceptor, what, stop.clone()));
     Listening {
         address,
         stop,
@@ -56,7 +69,6 @@ fn limits() -> Limits {
         headers: LONG,
         idle: LONG,
         drain: LONG,
-        ..Limits::default()
     }
 }
 
@@ -144,11 +156,11 @@ async fn a_kept_connection_is_closed_when_nothing_moves() {
 
 #[tokio::test]
 async fn one_more_than_there_is_room_for_waits() {
-    let limits = Limits {
-        connections: 2,
-        ..limits()
+    let two = ConnectionLimits {
+        pending: 2,
+        ..connection_limits()
     };
-    let http = listen(Gateway::new().router, limits, None).await;
+    let http = listen_within(two, Gateway::new().router, limits(), None).await;
     let first = TcpStream::connect(http.address).await.unwrap();
     let _second = TcpStream::connect(http.address).await.unwrap();
     let mut third = TcpStream::connect(http.address).await.unwrap();

@@ -8,10 +8,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
-use aqueduct::api::{Limits, Serve, serve};
+use aqueduct::api::{Limits, Serve, connection_limits, serve};
 use aqueduct::control::{Phase, TargetState};
+use aqueduct::net::listener::Acceptor;
+use aqueduct::net::permits::Permits;
+use aqueduct::telemetry::Metrics;
 use doors::{Gateway, TOKEN, stream_status, target_status};
 use serde_json::Value;
+use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -76,6 +80,12 @@ async fn finish(mut command: Command, input: &str) -> Ran {
     }
 }
 
+/// An address at which nobody listens.
+fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
+
 fn write_secret(path: &Path, text: &str) {
     std::fs::write(path, text).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -86,12 +96,14 @@ impl Running {
         let gateway = Gateway::new();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let http = listener.local_addr().unwrap().to_string();
+        let permits = Permits::new(connection_limits());
+        let acceptor = Acceptor::new(listener, permits, Arc::new(Metrics::new())).unwrap();
         let what = Serve {
             router: gateway.router.clone(),
             tls: None,
             limits: Limits::default(),
         };
-        tokio::spawn(serve(listener, what, CancellationToken::new()));
+        tokio::spawn(serve(acceptor, what, CancellationToken::new()));
         let data = tempfile::tempdir().unwrap();
         write_secret(&data.path().join("http.token"), TOKEN);
         Self {
@@ -227,7 +239,10 @@ async fn wrong_urls_are_wrong_usage_and_not_repeated() {
                 continue;
             }
             let error = running.run(&command).await.failed(2);
-            assert!(!error.contains(CANARY) && error.contains("url"), "{error}");
+            assert!(
+                !error.contains(CANARY) && error.to_lowercase().contains("url"),
+                "{error}"
+            );
         }
     }
     let error = running.run(&["rules", "add"]).await.failed(2);
@@ -321,6 +336,35 @@ async fn preflight_tells_the_steps_and_fails_with_them() {
 }
 
 #[tokio::test]
+async fn preflight_is_made_from_here_where_no_gateway_runs() {
+    let closed = free_address();
+    let data = tempfile::tempdir().unwrap();
+    let url = format!("rtmp://{closed}/app/{CANARY}");
+    for (allowed, step) in [("false", "dns"), ("true", "tcp")] {
+        let mut preflight = command(&["preflight", "--json", "-", "--data"]);
+        preflight.arg(data.path());
+        preflight.env("AQUEDUCT_HTTP__LISTEN", &closed);
+        preflight.env("AQUEDUCT_EGRESS__ALLOW_PRIVATE_ADDRESSES", allowed);
+        let ran = finish(preflight, &url).await;
+        let reports: Value = serde_json::from_str(&ran.out).unwrap();
+        let steps = reports[0]["steps"].as_array().unwrap();
+        let last = steps.last().unwrap();
+        assert_eq!(
+            (&last["step"], &last["result"]),
+            (&step.into(), &"failed".into()),
+            "{reports}"
+        );
+        assert!(!ran.out.contains(CANARY) && !ran.err.contains(CANARY));
+        ran.failed(1);
+    }
+    // Who names a gateway means that one.
+    let mut there = command(&["preflight", &url, "--http", &closed]);
+    there.env("AQUEDUCT_HTTP__TOKEN", "a-token-that-is-long-enough");
+    let error = finish(there, "").await.failed(1);
+    assert!(error.contains("no gateway answers"), "{error}");
+}
+
+#[tokio::test]
 async fn healthcheck_follows_readiness() {
     let running = Running::start().await;
     assert!(
@@ -349,10 +393,7 @@ async fn healthcheck_follows_readiness() {
 #[tokio::test]
 async fn what_is_missing_is_said() {
     let running = Running::start().await;
-    let free = {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.local_addr().unwrap().to_string()
-    };
+    let free = free_address();
     let data = running.data.path().to_str().unwrap();
     let nobody = finish(
         command(&["rules", "list", "--http", &free, "--data", data]),

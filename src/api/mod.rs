@@ -4,11 +4,13 @@
 //!
 //! ```no_run
 //! # use std::sync::Arc;
+//! # use aqueduct::net::{listener::{Acceptor, bind}, permits::Permits};
 //! # use aqueduct::{api, control};
 //! # async fn open(
 //! #     rules: control::Rules,
 //! #     running: Arc<dyn control::Running>,
 //! #     config: &aqueduct::config::Config,
+//! #     metrics: Arc<aqueduct::telemetry::Metrics>,
 //! # ) -> Result<(), Box<dyn std::error::Error>> {
 //! let readiness = control::Readiness::new();
 //! // The token of the configuration, or the one that was made at the first start.
@@ -26,10 +28,11 @@
 //!     metrics: Arc::new(|| String::new()),
 //! };
 //! let router = api::router(doors);
-//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! let permits = Permits::new(api::connection_limits());
+//! let acceptor = Acceptor::new(bind(config.http.listen)?, permits, metrics)?;
 //! let stop = tokio_util::sync::CancellationToken::new();
 //! let http = api::Serve { router, tls: None, limits: api::Limits::default() };
-//! let serving = tokio::spawn(api::serve(listener, http, stop.clone()));
+//! let serving = tokio::spawn(api::serve(acceptor, http, stop.clone()));
 //! readiness.advance(control::Phase::Ready);
 //! // ... until a signal comes. The doors stay open while the pushes end, so that /readyz can say 503:
 //! readiness.advance(control::Phase::Draining);
@@ -62,7 +65,7 @@ use crate::secret::Secret;
 
 pub use native::{CreateRule, DeletedRule, Preflight, RuleView, openapi};
 pub use problem::{Problem, ProblemBody};
-pub use server::{AllowedHosts, Connection, Limits, Serve, limits, serve};
+pub use server::{AllowedHosts, Connection, Limits, Serve, connection_limits, limits, serve};
 
 /// Renders the metrics in Prometheus' text format.
 pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;

@@ -45,6 +45,7 @@ pub(super) struct Gateway {
     pub(super) apps: Arc<ArcSwap<Apps>>,
     pub(super) gate: Arc<Gate>,
     pub(super) rtmps_tls: Option<Arc<ArcSwap<ServerConfig>>>,
+    pub(super) https_tls: Option<Arc<ArcSwap<ServerConfig>>>,
     pub(super) addresses: Addresses,
     drain_time: Duration,
     supervisor: JoinHandle<()>,
@@ -103,7 +104,7 @@ impl Gateway {
             )),
             tls: client_tls,
         };
-        let rules = open_rules(serve, judge(policy, own)).await?;
+        let rules = open_rules(serve, judge(policy, own), Arc::clone(&metrics)).await?;
         let token = match &config.http.token {
             Some(token) => token.clone(),
             None => ensure_token(&config.store.path)?,
@@ -173,14 +174,17 @@ impl Gateway {
             ));
         }
         let router = api::router(doors);
-        for (listener, tls) in [(Some(ports.http), None), (ports.https, https_tls)] {
+        let https_tls = https_tls.map(|tls| Arc::new(ArcSwap::new(tls)));
+        let permits = Permits::new(api::connection_limits());
+        for (listener, tls) in [(Some(ports.http), None), (ports.https, https_tls.clone())] {
             let Some(listener) = listener else { continue };
+            let acceptor = Acceptor::new(listener, permits.clone(), Arc::clone(&metrics))?;
             let what = api::Serve {
                 router: router.clone(),
                 tls,
                 limits: api::Limits::default(),
             };
-            serving.spawn(api::serve(listener, what, doors_stop.clone()));
+            serving.spawn(api::serve(acceptor, what, doors_stop.clone()));
         }
         Ok(Self {
             readiness,
@@ -191,6 +195,7 @@ impl Gateway {
             apps,
             gate,
             rtmps_tls,
+            https_tls,
             addresses,
             drain_time,
             supervisor,
@@ -273,7 +278,11 @@ pub(super) fn server_tls(
     Ok(section.map(read).transpose()?)
 }
 
-async fn open_rules(serve: &Serve, judge: HostJudge) -> Result<Rules, AppError> {
+async fn open_rules(
+    serve: &Serve,
+    judge: HostJudge,
+    metrics: Arc<Metrics>,
+) -> Result<Rules, AppError> {
     let fixed = fixed_rules(&serve.config, serve);
     let path = serve.config.store.path.clone();
     let apps: Vec<_> = serve
@@ -284,7 +293,8 @@ async fn open_rules(serve: &Serve, judge: HostJudge) -> Result<Rules, AppError> 
         .collect();
     let opening = tokio::task::spawn_blocking(move || {
         let store = Arc::new(SqliteStore::open(Path::new(&path))?);
-        Rules::open(store, fixed, apps, judge, Arc::new(SystemClock::new()))
+        let clock = Arc::new(SystemClock::new());
+        Rules::open(store, fixed, apps, judge, clock, metrics)
     });
     let opened = opening.await.map_err(std::io::Error::other)?;
     Ok(opened?)

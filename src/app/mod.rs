@@ -3,6 +3,7 @@
 mod banner;
 mod build;
 mod observe;
+mod preflight;
 mod reload;
 
 use crate::config::{Arguments, Config, ConfigError};
@@ -18,6 +19,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
 use build::Gateway;
+pub use preflight::preflight;
 
 /// What `aqueduct serve` was asked to do.
 #[derive(Debug)]

@@ -30,8 +30,11 @@ fn read(serve: &Serve) -> Result<Config, String> {
 
 async fn apply(gateway: &Gateway, serve: &mut Serve, config: Config) -> Result<(), String> {
     let rtmps = server_tls(config.rtmps.as_ref()).map_err(|error| error.to_string())?;
-    if let (Some(in_force), Some(new)) = (&gateway.rtmps_tls, rtmps) {
-        in_force.store(new);
+    let https = server_tls(config.https.as_ref()).map_err(|error| error.to_string())?;
+    for (in_force, new) in [(&gateway.rtmps_tls, rtmps), (&gateway.https_tls, https)] {
+        if let (Some(in_force), Some(new)) = (in_force, new) {
+            in_force.store(new);
+        }
     }
     gateway.apps.store(Arc::new(admission(&config.apps)));
     let reject = rejects_duplicates(&config);
@@ -68,7 +71,7 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
         ("rtmp.listen", old.rtmp.listen != new.rtmp.listen),
         ("rtmps.listen", listen(&old.rtmps) != listen(&new.rtmps)),
         ("http.listen", old.http.listen != new.http.listen),
-        ("https", old.https != new.https),
+        ("https.listen", listen(&old.https) != listen(&new.https)),
         ("store.path", old.store.path != new.store.path),
         (
             "relay.flush_interval_ms",

@@ -2,48 +2,72 @@
 
 use std::fmt::Write;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Failure;
 use super::args::PreflightArgs;
-use super::gateway::{Gateway, rows};
+use super::gateway::{Gateway, Refused, configuration, rows};
 use super::output::{one_line, print, print_json};
 use super::urls;
-use crate::control::{PreflightReport, StepResult};
+use crate::app;
+use crate::config::UrlLine;
+use crate::control::{PreflightReport, StepResult, TargetUrl};
 
 pub(super) async fn run(args: PreflightArgs) -> Result<(), Failure> {
     let lines = urls::read("preflight", &args.urls)?;
-    let gateway = Gateway::find(&args.gateway)?;
     let mut reports = Vec::new();
-    let mut failed = 0;
-    for line in lines {
-        let wish = json!({"url": line.url.expose(), "publish": args.publish});
-        let (_, report) = gateway
-            .post("/v1/preflight", &wish)
-            .await
-            .map_err(|refused| match Failure::from(refused) {
-                Failure::Usage(why) => Failure::Usage(format!("{}: {why}", line.place)),
-                failed => failed,
-            })?;
-        let read: PreflightReport = rows(&report)?;
-        failed += usize::from(!read.ok);
+    for line in &lines {
+        let report = one(&args, line).await?;
         if !args.json {
-            print(&described(&read))?;
+            print(&described(&report))?;
         }
         reports.push(report);
     }
-    let tried = reports.len();
     if args.json {
-        print_json(&Value::Array(reports))?;
+        let value = serde_json::to_value(&reports);
+        print_json(&value.map_err(|error| Failure::Failed(error.to_string()))?)?;
     }
-    match failed {
+    match reports.iter().filter(|report| !report.ok).count() {
         0 => Ok(()),
-        1 if tried == 1 => Err(Failure::Failed(
+        1 if reports.len() == 1 => Err(Failure::Failed(
             "the target would not take a stream".to_owned(),
         )),
-        _ => Err(Failure::Failed(format!(
-            "{failed} of {tried} targets would not take a stream"
+        failed => Err(Failure::Failed(format!(
+            "{failed} of {} targets would not take a stream",
+            reports.len()
         ))),
+    }
+}
+
+/// Lets the gateway try a target, since it knows what it pushes; or tries it from here, where no gateway runs and none was
+/// asked for by its address.
+async fn one(args: &PreflightArgs, line: &UrlLine) -> Result<PreflightReport, Failure> {
+    let url = TargetUrl::parse(line.url.expose());
+    let url = url.map_err(|why| Failure::Usage(format!("{}: {why}", line.place)))?;
+    let wish = json!({"url": line.url.expose(), "publish": args.publish});
+    let gateway = match Gateway::find(&args.gateway) {
+        Err(Failure::Failed(_)) if args.gateway.http.is_none() => None,
+        found => Some(found?),
+    };
+    if let Some(gateway) = gateway {
+        match gateway.post("/v1/preflight", &wish).await {
+            Ok((_, report)) => return rows(&report),
+            Err(Refused::Unreachable(_)) if args.gateway.http.is_none() => {}
+            Err(refused) => return Err(placed(&line.place, refused.into())),
+        }
+    }
+    let config = configuration(&args.gateway)?;
+    let report = app::preflight(&config, url, args.publish).await;
+    report.map_err(|error| match error.is_usage() {
+        true => Failure::Usage(error.to_string()),
+        false => Failure::Failed(error.to_string()),
+    })
+}
+
+fn placed(place: &str, failure: Failure) -> Failure {
+    match failure {
+        Failure::Usage(why) => Failure::Usage(format!("{place}: {why}")),
+        Failure::Failed(why) => Failure::Failed(why),
     }
 }
 

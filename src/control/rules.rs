@@ -15,6 +15,9 @@ use super::clock::Clock;
 use super::limits::{MAX_UNSTORED_DELETIONS, RETRY_FIRST, RETRY_LONGEST};
 use crate::rule::{AppName, Origin, Rule, RuleId, RuleSet, StreamPattern, UrlTemplate};
 use crate::store::{RuleStore, StoreError};
+use crate::telemetry::Metrics;
+use crate::telemetry::events::{RuleCreated, RuleDeleted, StoreTrouble};
+use crate::telemetry::labels::StoreOperation;
 
 /// Judges a literal host and port before a rule is taken: the address policy, and our own listeners. The text says why not.
 /// Names pass: what they resolve to is judged at each attempt.
@@ -141,6 +144,7 @@ struct Writer {
     unstored: BTreeSet<RuleId>,
     is_retrying: bool,
     current: watch::Sender<RuleSet>,
+    metrics: Arc<Metrics>,
 }
 
 impl Rules {
@@ -157,6 +161,7 @@ impl Rules {
         apps: impl IntoIterator<Item = AppName>,
         judge: HostJudge,
         clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
     ) -> Result<Self, StoreError> {
         let book = Book::new(store.load()?, fixed, store.max_revision()?);
         let (sender, current) = watch::channel(book.set());
@@ -166,6 +171,7 @@ impl Rules {
             unstored: BTreeSet::new(),
             is_retrying: false,
             current: sender,
+            metrics,
         };
         Ok(Self {
             writer: Arc::new(Mutex::new(writer)),
@@ -348,9 +354,11 @@ impl Writer {
             stop_at: None,
             chunk_size: None,
         };
-        self.store.insert(&rule).map_err(NotStored::Store)?;
+        let inserted = self.store.insert(&rule);
+        self.watched(StoreOperation::Store, inserted)?;
         let rule = self.book.put(rule);
         self.publish();
+        RuleCreated { rule: &rule }.emit(&self.metrics);
         Ok(Created {
             rule,
             standing: false,
@@ -376,45 +384,67 @@ impl Writer {
             ..Rule::clone(old)
         };
         // Where the store has lost it, it is new to the store.
-        if !self.store.replace(&rule).map_err(NotStored::Store)? {
-            self.store.insert(&rule).map_err(NotStored::Store)?;
-        }
+        let replaced = match self.store.replace(&rule) {
+            Ok(false) => self.store.insert(&rule),
+            other => other.map(|_| ()),
+        };
+        self.watched(StoreOperation::Store, replaced)?;
         let rule = self.book.put(rule);
         self.publish();
         Ok(rule)
     }
 
     fn delete(&mut self, id: &RuleId, by: Origin) -> Result<Deleted, DeleteError> {
-        match self.book.find(id) {
+        let rule = match self.book.find(id) {
             Some(rule) if !may_change(rule.origin, by) => {
                 return Err(DeleteError::ReadOnly(rule.origin));
             }
             Some(_) => {
-                self.book.remove(id);
+                let rule = self.book.remove(id);
                 self.publish();
+                rule
             }
             // Deleted before, but the store did not know: another chance to tell it.
-            None if self.unstored.contains(id) => {}
+            None if self.unstored.contains(id) => None,
             None => return Err(DeleteError::NotFound),
-        }
+        };
         let stored = self.store_deletion(id);
         if !stored && self.unstored.len() < MAX_UNSTORED_DELETIONS {
             self.unstored.insert(id.clone());
+        }
+        if let Some(rule) = rule {
+            RuleDeleted {
+                rule: &rule,
+                stored,
+            }
+            .emit(&self.metrics);
         }
         Ok(Deleted { stored })
     }
 
     fn store_deletion(&mut self, id: &RuleId) -> bool {
-        match self.store.delete(id) {
-            Ok(_) => {
-                self.unstored.remove(id);
-                true
-            }
-            Err(error) => {
-                tracing::warn!(rule = %id, %error, "a deletion is in force but not stored");
-                false
-            }
+        let deleted = self.store.delete(id);
+        let is_stored = self.watched(StoreOperation::Delete, deleted).is_ok();
+        if is_stored {
+            self.unstored.remove(id);
         }
+        is_stored
+    }
+
+    /// Tells whoever watches the gateway what the store would not do.
+    fn watched<T>(
+        &self,
+        operation: StoreOperation,
+        outcome: Result<T, StoreError>,
+    ) -> Result<T, NotStored> {
+        outcome.map_err(|error| {
+            StoreTrouble {
+                operation,
+                error: &error,
+            }
+            .emit(&self.metrics);
+            NotStored::Store(error)
+        })
     }
 
     /// Stops at the first that the store refuses: what ails it ails them all.

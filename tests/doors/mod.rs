@@ -15,6 +15,7 @@ use aqueduct::control::{
 };
 use aqueduct::secret::Secret;
 use aqueduct::store::{RuleStore, StoreError};
+use aqueduct::telemetry::Metrics;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
@@ -237,6 +238,7 @@ impl Gateway {
             [live.clone()],
             Self::judge(),
             clock.clone(),
+            Arc::new(Metrics::new()),
         )
         .unwrap();
         let running = Arc::new(FakeRunning::default());

@@ -2,9 +2,13 @@
 
 use std::time::Duration;
 
-/// Connections at one time on one listener. A connection that sends nothing costs about 10 KB here, and one that fills
+/// Connections at one time, on all listeners of the doors. A connection that sends nothing costs about 10 KB here, and one that fills
 /// its header buffer [`MAX_HEADER_BYTES`] more: at worst 40 MB.
 pub const MAX_CONNECTIONS: usize = 512;
+
+/// Connections from one address, so that one slow client cannot keep the others out. Loopback is not counted: everything
+/// behind a local proxy comes from there.
+pub const MAX_CONNECTIONS_PER_ADDRESS: usize = 128;
 
 /// The time for one request's headers, and for the TLS handshake. Also the time that a kept-alive connection may stay
 /// without a new request.
@@ -18,9 +22,6 @@ pub const IDLE_DEADLINE: Duration = Duration::from_secs(75);
 
 /// The time for running requests when the listener stops.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(3);
-
-/// The pause after the system could not give one more socket.
-pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Bytes of a request's head. A vendor's GET carries a URL of 2048 bytes, percent-encoded at worst three times as long.
 pub const MAX_HEADER_BYTES: usize = 64 * 1024;

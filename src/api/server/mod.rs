@@ -11,22 +11,25 @@ pub mod limits;
 pub use guard::AllowedHosts;
 pub(crate) use guard::guard;
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+
+use crate::net::listener::Acceptor;
+use crate::net::permits::ConnectionLimits;
 
 /// The connection that a request came on; every request carries one in its extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,17 +47,15 @@ pub struct Connection {
 pub struct Serve {
     /// The routes; the same for HTTP and HTTPS.
     pub router: Router,
-    /// Present on an HTTPS listener.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
-    /// The times and numbers; [`Limits::default`] is what production uses.
+    /// Present on an HTTPS listener; a reload may put another one in. Connections keep the one that they began with.
+    pub tls: Option<Arc<ArcSwap<rustls::ServerConfig>>>,
+    /// The times; [`Limits::default`] is what production uses.
     pub limits: Limits,
 }
 
-/// The times and numbers that a listener keeps to. Tests make them smaller.
+/// The times that a listener keeps to. Tests make them smaller.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at one time; more wait in the kernel's queue.
-    pub connections: usize,
     /// From the first byte that could arrive to the end of the request's headers, and the TLS handshake.
     pub headers: Duration,
     /// Without one byte in either direction.
@@ -66,7 +67,6 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: limits::MAX_CONNECTIONS,
             headers: limits::HEADER_DEADLINE,
             idle: limits::IDLE_DEADLINE,
             drain: limits::DRAIN_DEADLINE,
@@ -74,74 +74,40 @@ impl Default for Limits {
     }
 }
 
-/// Serves `listener` until `stop`; then takes nothing new, lets running requests end for at most [`Limits::drain`], and
-/// returns when the last connection is gone.
-pub async fn serve(listener: TcpListener, what: Serve, stop: CancellationToken) {
-    let beyond_loopback = listener
-        .local_addr()
-        .is_ok_and(|local| !local.ip().is_loopback());
-    let permits = Arc::new(Semaphore::new(what.limits.connections));
+/// How many connections the doors take; apart from those of publishers, so that neither can keep the other out.
+pub fn connection_limits() -> ConnectionLimits {
+    ConnectionLimits {
+        pending: limits::MAX_CONNECTIONS,
+        per_address: limits::MAX_CONNECTIONS_PER_ADDRESS,
+    }
+}
+
+/// Serves what `acceptor` accepts until `stop`; then takes nothing new, lets running requests end for at most
+/// [`Limits::drain`], and returns when the last connection is gone.
+pub async fn serve(mut acceptor: Acceptor, what: Serve, stop: CancellationToken) {
+    let beyond_loopback = !acceptor.address().ip().is_loopback();
     let graceful = GracefulShutdown::new();
-    let abort = CancellationToken::new();
-    while let Some((stream, remote, permit)) = next(&listener, &permits, &stop).await {
-        let Ok(local) = stream.local_addr() else {
+    let mut connections = JoinSet::new();
+    while let Some(accepted) = stop.run_until_cancelled(acceptor.accept()).await {
+        // Those that have ended are only taken out of the set.
+        while connections.try_join_next().is_some() {}
+        let Ok(local) = accepted.stream.local_addr() else {
             continue;
         };
         let connection = Connection {
-            remote,
+            remote: accepted.peer,
             local,
             beyond_loopback,
         };
-        let task = serve_connection(stream, connection, what.clone(), graceful.watcher());
-        let abort = abort.clone();
-        tokio::spawn(async move {
-            let _permit: OwnedSemaphorePermit = permit;
-            abort.run_until_cancelled_owned(task).await;
+        let (what, watcher) = (what.clone(), graceful.watcher());
+        connections.spawn(async move {
+            let _permit = accepted.permit;
+            serve_connection(accepted.stream, connection, what, watcher).await;
         });
     }
-    drop(listener);
-    if tokio::time::timeout(what.limits.drain, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        abort.cancel();
-    }
-    // All permits at once: every connection's task has ended.
-    let all = u32::try_from(what.limits.connections).unwrap_or(u32::MAX);
-    let _ = permits.acquire_many(all).await;
-}
-
-/// The next connection, once there is room for it; `None` when the listener stops.
-async fn next(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-    stop: &CancellationToken,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = stop
-        .run_until_cancelled(permits.clone().acquire_owned())
-        .await?
-        .ok()?;
-    loop {
-        match stop.run_until_cancelled(listener.accept()).await? {
-            Ok((stream, remote)) => return Some((stream, remote, permit)),
-            Err(error) if is_the_peers(&error) => {}
-            // Out of file descriptors or memory: accepting again at once would only burn the processor.
-            Err(error) => {
-                tracing::warn!(%error, "an HTTP connection could not be accepted");
-                stop.run_until_cancelled(tokio::time::sleep(limits::ACCEPT_PAUSE))
-                    .await?;
-            }
-        }
-    }
-}
-
-/// Errors of one connection that ended before it was accepted.
-fn is_the_peers(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset
-    )
+    drop(acceptor);
+    let _ = tokio::time::timeout(what.limits.drain, graceful.shutdown()).await;
+    connections.shutdown().await;
 }
 
 async fn serve_connection(
@@ -150,7 +116,6 @@ async fn serve_connection(
     what: Serve,
     watcher: hyper_util::server::graceful::Watcher,
 ) {
-    let _ = stream.set_nodelay(true);
     let Serve {
         router,
         tls,
@@ -159,7 +124,7 @@ async fn serve_connection(
     let Some(tls) = tls else {
         return serve_http(stream, connection, router, limits, watcher).await;
     };
-    let handshake = TlsAcceptor::from(tls).accept(stream);
+    let handshake = TlsAcceptor::from(tls.load_full()).accept(stream);
     match tokio::time::timeout(limits.headers, handshake).await {
         Ok(Ok(stream)) => serve_http(stream, connection, router, limits, watcher).await,
         Ok(Err(error)) => tracing::debug!(remote = %connection.remote, %error, "HTTPS handshake"),
