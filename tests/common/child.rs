@@ -56,11 +56,16 @@ impl Program {
         String::from_utf8_lossy(&self.output.lock().unwrap()).into_owned()
     }
 
-    /// How it ended, if it has.
+    /// How it ended, if it has; its output is then complete.
     pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.child
+        let ended = self
+            .child
             .try_wait()
-            .expect("a child of ours can be waited for")
+            .expect("a child of ours can be waited for");
+        if ended.is_some() {
+            self.join_readers();
+        }
+        ended
     }
 
     /// Waits for the program to end by itself; its output is then complete.

@@ -260,6 +260,8 @@ impl Gateway {
         command
             .arg("--http")
             .arg(self.http.to_string())
+            .arg("--config")
+            .arg(site.configuration_file())
             .arg("--data")
             .arg(site.data());
         command.output().expect("the gateway's binary runs")
