@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use super::child::Program;
 
@@ -13,6 +14,19 @@ pub fn ffmpeg(ffmpeg: &Path, file: &Path, url: &str) -> Program {
         .arg(file)
         .args(["-c", "copy", "-f", "flv", url]);
     Program::start("ffmpeg", &mut command)
+}
+
+/// ffmpeg copies `file` into another one, as it would publish it.
+pub async fn copy(ffmpeg: &Path, file: &Path, to: &Path) {
+    let mut command = Command::new(ffmpeg);
+    command
+        .args(["-v", "warning", "-i"])
+        .arg(file)
+        .args(["-c", "copy", "-f", "flv"])
+        .arg(to);
+    Program::start("ffmpeg", &mut command)
+        .succeed(Duration::from_secs(20))
+        .await;
 }
 
 /// GStreamer encodes `seconds` of live H.264 and AAC, publishes them, and writes what it publishes to `copy` as well.

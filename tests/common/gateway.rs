@@ -195,6 +195,18 @@ impl Gateway {
         answer.text().await.expect("a whole answer")
     }
 
+    /// The body of an answer to a caller who shows no token.
+    pub async fn text_for_a_stranger(&self, path: &str) -> String {
+        let url = format!("http://{}{path}", self.http);
+        let answer = self
+            .client
+            .get(url)
+            .send()
+            .await
+            .expect("the gateway answers");
+        answer.text().await.expect("a whole answer")
+    }
+
     /// Creates a rule; its id.
     pub async fn create_rule(&self, stream: &str, url: &str) -> String {
         let wish = json!({"app": "live", "stream": stream, "url": url});
@@ -254,8 +266,8 @@ impl Gateway {
         Some(answer.status())
     }
 
-    /// Runs one of the commands that talk to this gateway.
-    pub fn run(&self, site: &Site, arguments: &[&str]) -> Output {
+    /// Runs one of the commands that talk to this gateway, while targets in this process go on.
+    pub async fn run(&self, site: &Site, arguments: &[&str]) -> Output {
         let mut command = command(arguments);
         command
             .arg("--http")
@@ -264,7 +276,10 @@ impl Gateway {
             .arg(site.configuration_file())
             .arg("--data")
             .arg(site.data());
-        command.output().expect("the gateway's binary runs")
+        let output = tokio::task::spawn_blocking(move || command.output()).await;
+        output
+            .expect("it comes back")
+            .expect("the gateway's binary runs")
     }
 
     /// Ends it as a crash of the machine's would.

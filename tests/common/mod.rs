@@ -53,6 +53,8 @@ pub fn http_client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .no_proxy()
+        // A kept connection may be closed by the server in the moment of its next use.
+        .pool_max_idle_per_host(0)
         .timeout(Duration::from_secs(10))
         .build()
         .expect("an HTTP client")

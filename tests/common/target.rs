@@ -62,6 +62,8 @@ impl Target {
         let noted = visits.clone();
         let accepting = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
+                // Answers are small, and several are written in a row.
+                let _ = socket.set_nodelay(true);
                 let place = {
                     let mut visits = noted.lock().unwrap();
                     visits.push(Visit::default());
