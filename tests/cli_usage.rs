@@ -37,6 +37,24 @@ fn wrong_usage_exits_with_2() {
 }
 
 #[test]
+fn wrong_usage_does_not_repeat_a_key() {
+    for arguments in [
+        &["serve", "rtmp://h/app/CANARY"][..],
+        &["serve", "--rely", "rtmp://h/app/CANARY"],
+        &["rules", "rtmp://h/app/CANARY"],
+        &["rtmp://h/app/CANARY"],
+    ] {
+        let output = run(arguments, &[]);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(
+            !text(&output.stderr).contains("CANARY"),
+            "{}",
+            text(&output.stderr)
+        );
+    }
+}
+
+#[test]
 fn help_teaches() {
     for (arguments, words) in [
         (

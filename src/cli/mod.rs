@@ -22,7 +22,9 @@ use clap::Parser;
 
 pub use args::{Arguments, Command, ServeArgs};
 
-use output::complain;
+use output::{complain, explain};
+
+use crate::secret::mask_url;
 
 /// Why a command did not do what it should. The text is one line without a key in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,11 +55,16 @@ impl From<crate::config::ConfigError> for Failure {
 
 /// Runs one command to its end.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = match Arguments::try_parse_from(&arguments) {
         Ok(arguments) => arguments,
-        Err(error) => {
-            // Help and version are no failure; clap knows where each of these goes, and the code.
+        // Help and version are no mistake; clap knows where each of these goes, and the code.
+        Err(error) if !error.use_stderr() => {
             let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => {
+            explain(&masked(error.to_string(), &arguments));
             return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
     };
@@ -70,6 +77,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::from(failure.exit_code())
         }
     }
+}
+
+/// A mistake is told with the argument that it is about, and that may be a URL with its key in the wrong place.
+fn masked(mut text: String, arguments: &[OsString]) -> String {
+    for argument in arguments {
+        let argument = argument.to_string_lossy();
+        if let Some(at) = argument.find("rtmp") {
+            let url = argument.get(at..).unwrap_or_default();
+            text = text.replace(url, &mask_url(url));
+        }
+    }
+    text
 }
 
 fn dispatch(command: Command) -> Result<(), Failure> {
@@ -92,4 +111,23 @@ fn wait(command: impl Future<Output = Result<(), Failure>>) -> Result<(), Failur
         .build();
     let runtime = runtime.map_err(|error| Failure::Failed(format!("cannot start: {error}")))?;
     runtime.block_on(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistake_does_not_repeat_a_key() {
+        let arguments = [
+            "aqueduct",
+            "serve",
+            "--rely=rtmp://h/app/KEY",
+            "rtmps://h/app/KEY",
+        ];
+        let arguments = arguments.map(OsString::from);
+        let text = "no --rely=rtmp://h/app/KEY and no 'rtmps://h/app/KEY'".to_owned();
+        let shown = "no --rely=rtmp://h/app/*** and no 'rtmps://h/app/***'";
+        assert_eq!(masked(text, &arguments), shown);
+    }
 }

@@ -28,6 +28,11 @@ pub(super) fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "aqueduct: {}", one_line(text));
 }
 
+/// Several lines on standard error: what was typed wrong, and how it would be right.
+pub(super) fn explain(text: &str) {
+    let _ = write!(io::stderr().lock(), "{text}");
+}
+
 /// A text from elsewhere, so that it cannot drive the terminal or begin a line of its own.
 pub(super) fn one_line(text: &str) -> String {
     text.chars()

@@ -6,21 +6,23 @@ mod book;
 mod clock;
 pub mod limits;
 mod live;
+mod outcome;
 mod readiness;
 mod rules;
 mod status;
 mod token;
+mod writer;
 
 pub use crate::rule::{
     AppName, KeyError, Origin, Rule, RuleId, RuleSet, StreamKey, StreamName, StreamPattern,
     TargetUrl, TemplateError, UrlError, UrlTemplate,
 };
+pub use book::TooMany;
 pub use clock::{Clock, SystemClock};
 pub use live::Live;
+pub use outcome::{CreateError, Created, DeleteError, Deleted, NewRule, NotStored, ReplaceError};
 pub use readiness::{Phase, Readiness};
-pub use rules::{
-    CreateError, Created, DeleteError, Deleted, HostJudge, NewRule, NotStored, ReplaceError, Rules,
-};
+pub use rules::{HostJudge, Rules};
 pub use status::{
     PreflightReport, PreflightStep, Running, Step, StepResult, StreamState, StreamStatus,
     TargetState, TargetStatus, TrackKind, TrackStatus,
