@@ -1,46 +1,6 @@
 //! The doors: HTTP routes that translate between their callers and [`crate::control`], and decide nothing themselves.
 //!
-//! How an application opens them:
-//!
-//! ```no_run
-//! # use std::sync::Arc;
-//! # use aqueduct::net::{listener::{Acceptor, bind}, permits::Permits};
-//! # use aqueduct::{api, control};
-//! # async fn open(
-//! #     rules: control::Rules,
-//! #     running: Arc<dyn control::Running>,
-//! #     config: &aqueduct::config::Config,
-//! #     metrics: Arc<aqueduct::telemetry::Metrics>,
-//! # ) -> Result<(), Box<dyn std::error::Error>> {
-//! let readiness = control::Readiness::new();
-//! // The token of the configuration, or the one that was made at the first start.
-//! let token = match &config.http.token {
-//!     Some(token) => token.clone(),
-//!     None => control::ensure_token(&config.store.path)?,
-//! };
-//! let settings = api::Settings::of(config, token);
-//! let doors = api::Doors {
-//!     rules,
-//!     running,
-//!     readiness: readiness.clone(),
-//!     settings: Arc::new(arc_swap::ArcSwap::from_pointee(settings)),
-//!     clock: Arc::new(control::SystemClock::new()),
-//!     metrics: Arc::new(|| String::new()),
-//! };
-//! let router = api::router(doors);
-//! let permits = Permits::new(api::connection_limits());
-//! let acceptor = Acceptor::new(bind(config.http.listen)?, permits, metrics)?;
-//! let stop = tokio_util::sync::CancellationToken::new();
-//! let http = api::Serve { router, tls: None, limits: api::Limits::default() };
-//! let serving = tokio::spawn(api::serve(acceptor, http, stop.clone()));
-//! readiness.advance(control::Phase::Ready);
-//! // ... until a signal comes. The doors stay open while the pushes end, so that /readyz can say 503:
-//! readiness.advance(control::Phase::Draining);
-//! stop.cancel();
-//! serving.await?;
-//! # Ok(())
-//! # }
-//! ```
+//! `app::build` shows what they are opened with.
 
 mod auth;
 mod body;
@@ -59,7 +19,6 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 
-use crate::config::Config;
 use crate::control::{Clock, Readiness, Rules, Running};
 use crate::secret::Secret;
 
@@ -96,18 +55,6 @@ pub struct Settings {
     pub allowed_hosts: AllowedHosts,
     /// The apps that the ZEGO door opens.
     pub zego: Vec<zego::Account>,
-}
-
-impl Settings {
-    /// What a configuration says; the token is the configured one, or the one that was made.
-    pub fn of(config: &Config, token: Secret) -> Self {
-        let allowed_hosts = config.http.allowed_hosts.iter().map(String::as_str);
-        Self {
-            token,
-            allowed_hosts: AllowedHosts::new(allowed_hosts),
-            zego: config.apps.iter().filter_map(zego::Account::of).collect(),
-        }
-    }
 }
 
 /// All routes, behind the checks that hold for every one of them.

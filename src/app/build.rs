@@ -2,7 +2,7 @@
 
 use super::observe::{Observer, snapshot};
 use super::{AppError, Serve};
-use crate::api::{self, Doors, Settings};
+use crate::api::{self, AllowedHosts, Doors, Settings, zego};
 use crate::config::{AppConfig, Config, DuplicatePublisher, PublishAuth, TlsListenerConfig};
 use crate::control::{HostJudge, Live, Phase, Readiness, Rules, SystemClock, ensure_token};
 use crate::egress::attempt::Reach;
@@ -140,7 +140,7 @@ impl Gateway {
         let supervisor = tokio::spawn(supervisor.run(gate.drain.clone(), drain_time));
 
         let readiness = Readiness::new();
-        let settings = Arc::new(ArcSwap::from_pointee(Settings::of(config, token.clone())));
+        let settings = Arc::new(ArcSwap::from_pointee(door_settings(config, token.clone())));
         let rendered = {
             let (metrics, hub, board) = (Arc::clone(&metrics), Arc::clone(&hub), board.clone());
             Arc::new(move || metrics.render(&snapshot(&hub, &board)))
@@ -252,6 +252,26 @@ pub(super) fn fixed_rules(config: &Config, serve: &Serve) -> Vec<Rule> {
     let relay = serve.relay.iter().cloned();
     rules.extend(relay.map(|url| crate::config::rule_from_command_line(url, now)));
     rules
+}
+
+/// What the configuration says about the doors; the token is the configured one, or the one that was made.
+pub(super) fn door_settings(config: &Config, token: Secret) -> Settings {
+    let allowed_hosts = config.http.allowed_hosts.iter().map(String::as_str);
+    Settings {
+        token,
+        allowed_hosts: AllowedHosts::new(allowed_hosts),
+        zego: config.apps.iter().filter_map(zego_account).collect(),
+    }
+}
+
+/// The ZEGO account of an app that has one: a number and a secret.
+fn zego_account(app: &AppConfig) -> Option<zego::Account> {
+    Some(zego::Account {
+        app: app.name.clone(),
+        app_id: app.app_id?,
+        server_secret: app.server_secret.clone()?,
+        environments: zego::Environments::default(),
+    })
 }
 
 /// Who may publish.

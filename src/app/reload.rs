@@ -1,8 +1,7 @@
 //! SIGHUP: the configuration is read again; what did not change goes on undisturbed.
 
 use super::Serve;
-use super::build::{Gateway, admission, fixed_rules, rejects_duplicates, server_tls};
-use crate::api::Settings;
+use super::build::{Gateway, admission, door_settings, fixed_rules, rejects_duplicates, server_tls};
 use crate::config::{Config, environment};
 use crate::telemetry::events::ConfigReloaded;
 use std::fmt::Display;
@@ -49,7 +48,7 @@ async fn apply(gateway: &Gateway, serve: &mut Serve, config: Config) -> Result<(
         .unwrap_or_else(|| gateway.token.clone());
     gateway
         .settings
-        .store(Arc::new(Settings::of(&config, token)));
+        .store(Arc::new(door_settings(&config, token)));
     let apps: Vec<_> = config.apps.iter().map(|app| app.name.clone()).collect();
     let fixed = fixed_rules(&config, serve);
     gateway.rules.replace_fixed(fixed, apps).await;

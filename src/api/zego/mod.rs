@@ -26,7 +26,6 @@ use self::answer::{Answer, Refusal};
 use self::call::Call;
 use self::parameters::Parameters;
 use super::Doors;
-use crate::config::AppConfig;
 use crate::control::AppName;
 use crate::secret::Secret;
 
@@ -41,18 +40,6 @@ pub struct Account {
     pub server_secret: Secret,
     /// Which of the vendor's environments it has.
     pub environments: Environments,
-}
-
-impl Account {
-    /// The account of an app that has one: a number and a secret.
-    pub fn of(app: &AppConfig) -> Option<Self> {
-        Some(Self {
-            app: app.name.clone(),
-            app_id: app.app_id?,
-            server_secret: app.server_secret.clone()?,
-            environments: Environments::default(),
-        })
-    }
 }
 
 /// The environments of an app. Streams of the test environment carry a prefix in their names, so both may share one RTMP
