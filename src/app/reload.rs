@@ -1,7 +1,9 @@
 //! SIGHUP: the configuration is read again; what did not change goes on undisturbed.
 
 use super::Serve;
-use super::build::{Gateway, admission, door_settings, fixed_rules, rejects_duplicates, server_tls};
+use super::build::{
+    Gateway, admission, door_settings, fixed_rules, rejects_duplicates, server_tls,
+};
 use crate::config::{Config, environment};
 use crate::telemetry::events::ConfigReloaded;
 use std::fmt::Display;

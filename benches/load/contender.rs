@@ -1,0 +1,249 @@
+//! The relays that are compared, and how each is started.
+
+use crate::Outcome;
+use crate::options::Options;
+use crate::program::Program;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{Read, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Where Debian and Ubuntu put nginx's RTMP module.
+const NGINX_MODULE: &str = "/usr/lib/nginx/modules/ngx_rtmp_module.so";
+
+/// One row of the table.
+#[derive(Clone, Debug)]
+pub enum Contender {
+    /// With the settings at which it costs least.
+    Nginx,
+    Aqueduct {
+        window_ms: u64,
+    },
+    /// Passes bytes on and looks at none of them: what a relay can reach.
+    Raw {
+        window_ms: u64,
+    },
+    Other {
+        name: String,
+        command: String,
+    },
+}
+
+/// A relay that runs.
+pub struct Relay {
+    pub program: Program,
+    /// Where it tells its figures, if it does.
+    http: Option<u16>,
+    _directory: TempDir,
+}
+
+/// Where a relay listens, and where it pushes to.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    pub rtmp: u16,
+    pub sink: u16,
+}
+
+/// The contenders that were asked for.
+pub fn chosen(options: &Options) -> Outcome<Vec<Contender>> {
+    let parse = |name: &String| {
+        let window = |text: &str| {
+            text.parse()
+                .map_err(|_| format!("{name}: not a window in ms"))
+        };
+        Ok(match name.split_once(':') {
+            None if name == "nginx" => Contender::Nginx,
+            Some(("aqueduct", text)) => Contender::Aqueduct {
+                window_ms: window(text)?,
+            },
+            Some(("raw", text)) => Contender::Raw {
+                window_ms: window(text)?,
+            },
+            _ => other(options, name)?,
+        })
+    };
+    options.contenders.iter().map(parse).collect()
+}
+
+fn other(options: &Options, name: &str) -> Outcome<Contender> {
+    let mut relays = options
+        .relays
+        .iter()
+        .filter_map(|relay| relay.split_once('='));
+    let (name, command) = relays
+        .find(|(known, _)| *known == name)
+        .ok_or_else(|| format!("{name}: neither known nor given with --relay"))?;
+    Ok(Contender::Other {
+        name: name.to_owned(),
+        command: command.to_owned(),
+    })
+}
+
+impl Contender {
+    pub fn name(&self) -> String {
+        match self {
+            Self::Nginx => "nginx-rtmp".to_owned(),
+            Self::Aqueduct { window_ms } => format!("Aqueduct, {window_ms} ms"),
+            Self::Raw { window_ms } => format!("raw fan-out, {window_ms} ms"),
+            Self::Other { name, .. } => name.clone(),
+        }
+    }
+
+    /// Whether publishers and targets send chunks only, without any greeting.
+    pub fn is_raw(&self) -> bool {
+        matches!(self, Self::Raw { .. })
+    }
+
+    pub fn start(&self, options: &Options, ports: Ports) -> Outcome<Relay> {
+        let directory = tempfile::tempdir()?;
+        let place = directory.path();
+        let http = matches!(self, Self::Aqueduct { .. })
+            .then(free_port)
+            .transpose()?;
+        let command = match self {
+            Self::Nginx => nginx(options, ports, place)?,
+            Self::Aqueduct { window_ms } => {
+                let http = http.unwrap_or_default();
+                aqueduct(options, ports, http, place, *window_ms)?
+            }
+            Self::Raw { window_ms } => raw(options, ports, *window_ms)?,
+            Self::Other { command, .. } => shell(command, ports, place),
+        };
+        Ok(Relay {
+            program: Program::start(command, options.relay_core())?,
+            http,
+            _directory: directory,
+        })
+    }
+}
+
+impl Relay {
+    /// Bytes that its rings hold, where it says so.
+    pub fn ring_bytes(&self) -> Option<u64> {
+        let mut tcp = TcpStream::connect((Ipv4Addr::LOCALHOST, self.http?)).ok()?;
+        tcp.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
+        let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        tcp.write_all(request.as_bytes()).ok()?;
+        let mut answer = String::new();
+        tcp.read_to_string(&mut answer).ok()?;
+        let mut lines = answer.lines();
+        lines.find_map(|line| line.strip_prefix("aqueduct_ring_bytes ")?.parse().ok())
+    }
+}
+
+fn nginx(options: &Options, ports: Ports, place: &Path) -> Outcome<Command> {
+    let mut pushes = String::new();
+    for target in 0..options.targets {
+        writeln!(pushes, "push rtmp://127.0.0.1:{}/t{target};", ports.sink)?;
+    }
+    let (place, rtmp) = (place.display(), ports.rtmp);
+    let connections = options.connections() + options.streams as usize + 64;
+    let configuration = format!(
+        "load_module {NGINX_MODULE};
+        daemon off;
+        master_process off;
+        worker_processes 1;
+        pid {place}/pid;
+        error_log /dev/null crit;
+        events {{ worker_connections {connections}; }}
+        rtmp {{
+            access_log off;
+            chunk_size 65536;
+            out_queue 4096;
+            out_cork 8;
+            server {{
+                listen 127.0.0.1:{rtmp};
+                application live {{
+                    live on;
+                    wait_key off;
+                    meta copy;
+                    {pushes}
+                }}
+            }}
+        }}
+        "
+    );
+    let file = format!("{place}/nginx.conf");
+    fs::write(&file, configuration)?;
+    // Debian keeps it out of a user's PATH.
+    let usual = "/usr/sbin/nginx";
+    let binary = if Path::new(usual).exists() {
+        usual
+    } else {
+        "nginx"
+    };
+    let mut command = Command::new(binary);
+    command.args(["-p", &place.to_string(), "-c", &file, "-e", "/dev/null"]);
+    Ok(command)
+}
+
+fn aqueduct(
+    options: &Options,
+    ports: Ports,
+    http: u16,
+    place: &Path,
+    window_ms: u64,
+) -> Outcome<Command> {
+    let mut configuration = format!(
+        "[rtmp]
+        listen = \"127.0.0.1:{}\"
+        [http]
+        listen = \"127.0.0.1:{http}\"
+        [relay]
+        flush_interval_ms = {window_ms}
+        [egress]
+        allow_private_addresses = true
+        starts_per_second = 1000
+        [log]
+        level = \"error\"
+        {}\n",
+        ports.rtmp, options.aqueduct_config,
+    );
+    for target in 0..options.targets {
+        let url = format!("rtmp://127.0.0.1:{}/t{target}/{{stream}}", ports.sink);
+        writeln!(configuration, "[[rules]]\nurl = \"{url}\"")?;
+    }
+    let file = place.join("aqueduct.toml");
+    fs::write(&file, configuration)?;
+    let built = || env!("CARGO_BIN_EXE_aqueduct").into();
+    let mut command = Command::new(options.aqueduct.clone().unwrap_or_else(built));
+    command.arg("serve").arg("--config").arg(file);
+    command.arg("--data").arg(place.join("data"));
+    Ok(command)
+}
+
+fn raw(options: &Options, ports: Ports, window_ms: u64) -> Outcome<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("fanout");
+    for (name, value) in [
+        ("--rtmp", u64::from(ports.rtmp)),
+        ("--sink", u64::from(ports.sink)),
+        ("--streams", u64::from(options.streams)),
+        ("--targets", u64::from(options.targets)),
+        ("--window-ms", window_ms),
+    ] {
+        command.arg(name).arg(value.to_string());
+    }
+    Ok(command)
+}
+
+fn shell(line: &str, ports: Ports, place: &Path) -> Command {
+    let line = line
+        .replace("{rtmp}", &ports.rtmp.to_string())
+        .replace("{sink}", &ports.sink.to_string());
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("exec {line}")]);
+    command.current_dir(place).stderr(Stdio::null());
+    command
+}
+
+/// A port that nobody has at this moment.
+pub fn free_port() -> Outcome<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
+        .local_addr()?
+        .port())
+}

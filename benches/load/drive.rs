@@ -1,0 +1,276 @@
+//! Drives the load: one thread sends every message at its time, sweeps the targets, and watches the checked ones.
+
+use crate::check::Findings;
+use crate::contender::Relay;
+use crate::frames::{Frames, Kind};
+use crate::options::{Options, Reading};
+use crate::program::Usage;
+use crate::run::Scene;
+use crate::sink::{Checking, Discarding};
+use crate::system::{self, Watched};
+use crate::{Outcome, clock};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::io::{self, Write};
+use std::net::TcpStream;
+use std::os::fd::AsFd;
+use std::process::{Child, Command};
+use std::time::Duration;
+
+/// How often some of the targets are swept, where they are, and how many turns it takes to sweep all of them.
+const SWEEP: Duration = Duration::from_millis(1);
+const SWEEP_TURNS: usize = 8;
+
+/// What one relay's turn gave.
+#[derive(Debug)]
+pub struct Figures {
+    /// Processor seconds of the relay, and its memory at the end.
+    pub usage: Usage,
+    /// What of that memory the gateway's rings hold, in bytes.
+    pub rings: u64,
+    /// Bytes that reached targets.
+    pub relayed: u64,
+    /// Bytes that should have: what publishers sent, times the targets.
+    pub offered: u64,
+    /// What the checked targets found.
+    pub findings: Findings,
+    /// Targets whose connection ended.
+    pub ended: usize,
+    /// Seconds that were measured.
+    pub seconds: f64,
+    /// How much later than planned publishers sent.
+    pub lateness: Vec<Duration>,
+    /// Sends that a full socket held up: the relay does not read fast enough.
+    pub blocked: u64,
+    /// Processor seconds of the load itself.
+    pub own: f64,
+}
+
+struct Publisher {
+    tcp: TcpStream,
+    numbers: [u32; 2],
+    /// What the socket did not take.
+    behind: Vec<u8>,
+}
+
+struct Load {
+    publishers: Vec<Publisher>,
+    due: BinaryHeap<Reverse<(Duration, usize, Kind)>>,
+    frames: Frames,
+    discarding: Vec<Discarding>,
+    checking: Vec<Checking>,
+    watched: Watched,
+    is_swept: bool,
+    turn: usize,
+    /// From when on everything counts.
+    since: Duration,
+    sent: u64,
+    received: u64,
+    lateness: Vec<Duration>,
+    blocked: u64,
+}
+
+/// Drives the load for its time, and reads the relay's bill at both ends of what is measured.
+pub fn drive(options: &Options, scene: Scene, relay: &Relay) -> Outcome<Figures> {
+    let mut load = Load::new(options, scene)?;
+    let begin = clock::now() + Duration::from_secs(options.warmup.into()) + load.spread(options);
+    load.since = begin;
+    load.until(begin)?;
+    let (before, own_before) = (relay.program.usage(), system::own_cpu());
+    let beside = options
+        .beside
+        .as_deref()
+        .map(|line| start_beside(line, relay.program.pid()));
+    (load.sent, load.received, load.blocked) = (0, 0, 0);
+    load.lateness.clear();
+    load.until(begin + Duration::from_secs(options.seconds.into()))?;
+    let (after, own) = (relay.program.usage(), system::own_cpu() - own_before);
+    let seconds = (clock::now() - begin).as_secs_f64();
+    let rings = relay.ring_bytes().unwrap_or(0);
+    if let Some(child) = beside {
+        child?.wait()?;
+    }
+    let ended = load.ended();
+    let mut findings = Findings::default();
+    for checking in load.checking {
+        findings.add(checking.checker.findings);
+    }
+    Ok(Figures {
+        usage: Usage {
+            user: after.user - before.user,
+            system: after.system - before.system,
+            resident: after.resident,
+        },
+        rings,
+        relayed: load.received,
+        offered: load.sent * u64::from(options.targets),
+        findings,
+        ended,
+        seconds,
+        lateness: load.lateness,
+        blocked: load.blocked,
+        own: own.as_secs_f64(),
+    })
+}
+
+impl Load {
+    fn new(options: &Options, scene: Scene) -> Outcome<Self> {
+        let now = clock::now();
+        let mut due = BinaryHeap::new();
+        let (mut publishers, count) = (Vec::new(), scene.publishers.len());
+        for (at, tcp) in scene.publishers.into_iter().enumerate() {
+            // Keyframes and frames of all streams are spread, as those of encoders that know nothing of each other.
+            let span = Duration::from_secs(options.gop.into()) + scene.frames.interval(Kind::Video);
+            let start = now + span * at as u32 / count as u32;
+            due.extend(
+                scene
+                    .frames
+                    .kinds()
+                    .iter()
+                    .map(|&kind| Reverse((start, at, kind))),
+            );
+            publishers.push(Publisher {
+                tcp,
+                numbers: [0; 2],
+                behind: Vec::new(),
+            });
+        }
+        let every = (scene.sinks.len() / options.checked.max(1) as usize).max(1);
+        let (mut discarding, mut checking) = (Vec::new(), Vec::new());
+        for (at, sink) in scene.sinks.into_iter().enumerate() {
+            if options.checked > 0 && at % every == 0 {
+                checking.push(Checking::new(sink));
+            } else {
+                discarding.push(Discarding::new(sink));
+            }
+        }
+        let is_swept = options.reading == Reading::Swept;
+        let woken = discarding
+            .iter()
+            .filter(|_| !is_swept)
+            .map(Discarding::socket);
+        let sockets = checking.iter().map(Checking::socket).chain(woken);
+        let watched = Watched::new(sockets)?;
+        Ok(Self {
+            publishers,
+            due,
+            frames: scene.frames,
+            discarding,
+            watched,
+            is_swept,
+            checking,
+            turn: 0,
+            since: Duration::MAX,
+            sent: 0,
+            received: 0,
+            lateness: Vec::new(),
+            blocked: 0,
+        })
+    }
+
+    /// Within this time every publisher has begun.
+    fn spread(&self, options: &Options) -> Duration {
+        Duration::from_secs(options.gop.into())
+    }
+
+    fn until(&mut self, end: Duration) -> Outcome<()> {
+        let mut sweep = clock::now();
+        loop {
+            let now = clock::now();
+            if now >= end {
+                return Ok(());
+            }
+            self.send_due(now)?;
+            if now >= sweep {
+                sweep = now + SWEEP;
+                self.sweep();
+            }
+            let next = self.due.peek().map_or(end, |Reverse((at, ..))| *at);
+            let wait = next.min(sweep).min(end).saturating_sub(clock::now());
+            match self.watched.wait(wait) {
+                Ok(0) => {}
+                Ok(_) => self.read_woken()?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn send_due(&mut self, now: Duration) -> Outcome<()> {
+        while let Some(&Reverse((at, number, kind))) = self.due.peek() {
+            if at > now {
+                return Ok(());
+            }
+            self.due.pop();
+            self.due
+                .push(Reverse((at + self.frames.interval(kind), number, kind)));
+            let publisher = &mut self.publishers[number];
+            let count = &mut publisher.numbers[kind as usize];
+            let sent_at = clock::now();
+            let message = self.frames.message(kind, *count, sent_at);
+            *count += 1;
+            self.lateness.push(sent_at - at);
+            self.sent += message.len() as u64;
+            self.blocked += u64::from(!publisher.send(message)?);
+        }
+        Ok(())
+    }
+
+    fn sweep(&mut self) {
+        let turn = self.turn % SWEEP_TURNS;
+        self.turn += 1;
+        if self.is_swept {
+            for sink in self.discarding.iter_mut().skip(turn).step_by(SWEEP_TURNS) {
+                self.received += sink.sweep() as u64;
+            }
+        }
+        // Acknowledgements, now and then.
+        let publisher = &self.publishers[self.turn % self.publishers.len()];
+        let _ = system::discard(publisher.tcp.as_fd(), 1 << 20);
+    }
+
+    fn read_woken(&mut self) -> Outcome<()> {
+        for at in self.watched.ready() {
+            let count = match self.checking.get_mut(at) {
+                Some(sink) => sink.read(&self.frames, self.since)?,
+                None => self.discarding[at - self.checking.len()].sweep(),
+            };
+            self.received += count as u64;
+        }
+        Ok(())
+    }
+
+    fn ended(&self) -> usize {
+        let discarding = self.discarding.iter().filter(|sink| sink.ended).count();
+        discarding + self.checking.iter().filter(|sink| sink.ended).count()
+    }
+}
+
+impl Publisher {
+    /// Sends a message; says whether the socket took it whole.
+    fn send(&mut self, message: &[u8]) -> io::Result<bool> {
+        if !self.behind.is_empty() {
+            let taken = write(&self.tcp, &self.behind)?;
+            self.behind.drain(..taken);
+        }
+        let taken = if self.behind.is_empty() {
+            write(&self.tcp, message)?
+        } else {
+            0
+        };
+        self.behind.extend_from_slice(&message[taken..]);
+        Ok(taken == message.len())
+    }
+}
+
+fn write(mut tcp: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    match tcp.write(bytes) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        other => other,
+    }
+}
+
+fn start_beside(line: &str, pid: u32) -> io::Result<Child> {
+    let line = line.replace("{pid}", &pid.to_string());
+    Command::new("sh").args(["-c", &line]).spawn()
+}

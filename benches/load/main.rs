@@ -1,0 +1,69 @@
+//! The load comparison: the same streams through one relay after the other, on the same machine, over several rounds.
+//!
+//! `./scripts/bench-load --help` says how it is run, `docs/performance.md` how to read it. Nothing here talks to
+//! anything but 127.0.0.1, and every run ends by itself.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for the terminal"
+)]
+
+mod check;
+mod clock;
+mod contender;
+mod drive;
+mod fanout;
+mod frames;
+mod greet;
+mod options;
+mod program;
+mod run;
+mod sink;
+mod system;
+mod table;
+
+use clap::Parser;
+use options::{Options, Role};
+use std::process::ExitCode;
+
+/// Whatever goes wrong ends the comparison, with its reason.
+type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let outcome = match options.role {
+        Some(Role::Fanout(ref fanout)) => fanout::run(fanout),
+        None => compare(&options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench-load: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn compare(options: &Options) -> Outcome<()> {
+    let contenders = contender::chosen(options)?;
+    if let Some(core) = options.generator_core() {
+        system::pin_to(core)?;
+    }
+    system::set_priority(options.priority);
+    table::announce(options);
+    let mut results = Vec::new();
+    for round in 1..=options.rounds {
+        for contender in &contenders {
+            eprintln!("round {round} of {}: {}", options.rounds, contender.name());
+            match run::run(options, contender) {
+                Ok(figures) => {
+                    eprintln!("    {}", table::line(&figures));
+                    results.push((contender.name(), figures));
+                }
+                Err(error) => eprintln!("    failed: {error}"),
+            }
+        }
+    }
+    table::print(&contenders, &results);
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! One relay's turn: it is started, publishers and targets are brought together, and the load is driven through it.
+
+use crate::Outcome;
+use crate::contender::{Contender, Ports, free_port};
+use crate::drive::{self, Figures};
+use crate::frames::Frames;
+use crate::greet;
+use crate::options::Options;
+use crate::sink::{Sink, Speaks};
+use aqueduct::rtmp::chunk::Reader;
+use bytes::BytesMut;
+use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// How long all connections together may take.
+const GREETING: Duration = Duration::from_secs(60);
+
+/// Everybody, connected.
+pub struct Scene {
+    pub publishers: Vec<TcpStream>,
+    pub sinks: Vec<Sink>,
+    pub frames: Frames,
+}
+
+/// Runs one relay, from its start to its end.
+pub fn run(options: &Options, contender: &Contender) -> Outcome<Figures> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let listen = TcpListener::bind((Ipv4Addr::LOCALHOST, options.sink_port));
+    let listener = runtime.block_on(listen)?;
+    let ports = Ports {
+        rtmp: match options.rtmp_port {
+            0 => free_port()?,
+            port => port,
+        },
+        sink: listener.local_addr()?.port(),
+    };
+    let mut relay = contender.start(options, ports)?;
+    let scene = runtime.block_on(async {
+        timeout(
+            GREETING,
+            set(options, contender.is_raw(), listener, ports.rtmp),
+        )
+        .await
+        .map_err(|_| format!("not all were connected within {GREETING:?}"))?
+    });
+    let scene = match scene {
+        Err(error) if relay.program.has_ended() => {
+            return Err(format!("the relay ended at once ({error})").into());
+        }
+        other => other?,
+    };
+    drive::drive(options, scene, &relay)
+}
+
+async fn set(options: &Options, raw: bool, listener: TcpListener, rtmp: u16) -> Outcome<Scene> {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let accepting = tokio::spawn(async move {
+        while let Ok((tcp, _)) = listener.accept().await {
+            let tell = tell.clone();
+            tokio::spawn(async move {
+                // One that is not greeted is missed at the end.
+                if let Ok(sink) = greet_sink(tcp, raw).await {
+                    let _ = tell.send(sink);
+                }
+            });
+        }
+    });
+    let mut publishers = Vec::new();
+    let mut made: Option<(u32, Frames)> = None;
+    for number in 0..options.streams {
+        let mut tcp = greet::dial(rtmp).await;
+        tcp.set_nodelay(true)?;
+        let stream_id = if raw {
+            1
+        } else {
+            greet::publish(&mut tcp, &format!("s{number}")).await?
+        };
+        let (known, frames) =
+            made.get_or_insert_with(|| (stream_id, Frames::new(options, stream_id)));
+        if *known != stream_id {
+            return Err("the relay numbers the message streams of its connections".into());
+        }
+        tcp.write_all(frames.start()).await?;
+        publishers.push(tcp.into_std()?);
+    }
+    let (_, frames) = made.ok_or("no streams")?;
+    let mut sinks = Vec::new();
+    while sinks.len() < options.connections() {
+        sinks.push(told.recv().await.ok_or("no more targets")?);
+    }
+    accepting.abort();
+    Ok(Scene {
+        publishers,
+        sinks,
+        frames,
+    })
+}
+
+async fn greet_sink(mut tcp: tokio::net::TcpStream, raw: bool) -> Result<Sink, String> {
+    let (speaks, inbox) = if raw {
+        let mut reader = Reader::new();
+        reader.publish_accepted();
+        (Speaks::Chunks(Box::new(reader)), BytesMut::new())
+    } else {
+        let greeted = greet::receive(&mut tcp).await;
+        let (session, inbox) = greeted.map_err(|error| error.to_string())?;
+        (Speaks::Rtmp(Box::new(session)), inbox)
+    };
+    Ok(Sink {
+        tcp: tcp.into_std().map_err(|error| error.to_string())?,
+        speaks,
+        inbox,
+    })
+}
