@@ -6,7 +6,7 @@
 mod common;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::flv::{self, Tag};
 use common::gateway::{Gateway, Site};
@@ -89,7 +89,14 @@ async fn a_client_session_of_rml_rtmp_publishes() {
         .await
         .unwrap();
     publisher.send_tags(&tags, 4.0).await.unwrap();
+    let stopped = Instant::now();
     publisher.stop().await.unwrap();
+    // GStreamer's sink takes a connection that is closed under it for an error, so the publisher may close first.
+    let waited = stopped.elapsed();
+    assert!(
+        waited > Duration::from_millis(500),
+        "closed after {waited:?}"
+    );
     let visit = only_visit(&target).await;
     assert_eq!((visit.app.as_str(), visit.name.as_str()), ("app", "rml"));
     assert_same(flv::VIDEO, &visit.tags(), &tags);

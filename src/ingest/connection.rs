@@ -23,6 +23,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// How long a goodbye may take: the last answers, and the peer's own close.
 const GOODBYE: Duration = Duration::from_secs(2);
 
+/// How long a publisher that said it ends may take to close by itself, before we do. GStreamer's sink reports a connection
+/// that is closed under it as an error, at the end of a stream that went well.
+const PEER_CLOSE: Duration = Duration::from_secs(1);
+
 /// Answers that a publisher leaves unread, in bytes. They are a few dozen bytes a second at the most.
 const UNSENT_BYTES_MAX: usize = 64 * 1024;
 
@@ -102,6 +106,7 @@ pub(super) async fn serve(socket: Socket, peer: SocketAddr, mut permit: Permit, 
         began: Instant::now(),
     };
     let mut asked = None;
+    let mut peer_closes = false;
     match connection.greet(peer, gate, &mut asked).await {
         Ok((producer, client)) => {
             // It has shown that it may be here: its place among the unknown is free again.
@@ -114,13 +119,14 @@ pub(super) async fn serve(socket: Socket, peer: SocketAddr, mut permit: Permit, 
             let bytes = connection.session.bytes_in();
             gate.watch
                 .publish_ended(stream.key(), peer, &ended, bytes, began.elapsed());
+            peer_closes = matches!(ended, Ended::Unpublished);
         }
         Err(reason) => {
             gate.watch.not_published(peer, &reason, asked.as_ref());
             connection.session.finish();
         }
     }
-    connection.say_goodbye().await;
+    connection.say_goodbye(peer_closes).await;
 }
 
 struct Connection {
@@ -400,24 +406,32 @@ impl Connection {
     }
 
     /// Lets the peer have our last words: a plain close with its bytes unread would throw them away and show it a reset.
-    async fn say_goodbye(mut self) {
+    async fn say_goodbye(mut self, peer_closes: bool) {
         let _ = timeout(GOODBYE, async {
             self.socket.set_paced(false)?;
             self.flush().await?;
-            self.socket.shutdown_write()?;
-            let mut sink = [0; 4096];
-            loop {
-                match self.socket.try_read(&mut sink) {
-                    Ok(0) => return Ok(()),
-                    Ok(_) => {}
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                        self.socket.ready().await?;
-                    }
-                    Err(error) => return Err(error),
-                }
+            if peer_closes && let Ok(closed) = timeout(PEER_CLOSE, self.read_out()).await {
+                return closed;
             }
+            self.socket.shutdown_write()?;
+            self.read_out().await
         })
         .await;
+    }
+
+    /// Reads on, without looking at it, until the peer has closed its side.
+    async fn read_out(&mut self) -> io::Result<()> {
+        let mut sink = [0; 4096];
+        loop {
+            match self.socket.try_read(&mut sink) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.socket.ready().await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 }
 
