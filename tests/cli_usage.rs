@@ -27,7 +27,6 @@ fn wrong_usage_exits_with_2() {
         &["rules", "add"],
         &["check", "--config", "/no/such/file.toml"],
         &["check", "extra"],
-        &[],
     ] {
         let output = run(arguments, &[]);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");

@@ -20,11 +20,11 @@ A first relay:
 /// An RTMP ingest gateway: one stream in, as many CDNs as rules name, over RTMP and RTMPS.
 #[derive(Debug, Parser)]
 #[command(name = "aqueduct", version, about, after_help = FIRST_RELAY)]
-#[command(arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(disable_help_subcommand = true)]
 pub struct Arguments {
-    /// The command.
+    /// The command; `serve` where none is given.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 /// The commands.
@@ -68,6 +68,13 @@ pub enum Command {
     ///
     /// To read it: aqueduct man | man -l -
     Man,
+}
+
+impl Command {
+    /// `serve` with nothing else.
+    pub fn serve() -> Self {
+        Self::Serve(ServeArgs::default())
+    }
 }
 
 /// `serve`.
@@ -246,6 +253,13 @@ mod tests {
     }
 
     #[test]
+    fn no_command_means_serve() {
+        let arguments = Arguments::try_parse_from(["aqueduct"]).unwrap();
+        let command = arguments.command.unwrap_or_else(Command::serve);
+        assert!(matches!(command, Command::Serve(args) if args.config.is_none()));
+    }
+
+    #[test]
     fn what_the_contract_names_can_be_typed() {
         for line in [
             "aqueduct serve",
@@ -276,7 +290,6 @@ mod tests {
     #[test]
     fn what_is_no_command_is_wrong_usage() {
         for line in [
-            "aqueduct",
             "aqueduct nothing",
             "aqueduct serve extra",
             "aqueduct serve --listen 1:2",

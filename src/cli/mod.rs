@@ -70,7 +70,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     // For whatever in this process speaks TLS; a second time it is there already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match dispatch(arguments.command) {
+    let command = arguments.command.unwrap_or_else(Command::serve);
+    match dispatch(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             complain(&failure.to_string());
