@@ -82,6 +82,29 @@ fn mistakes_in_the_configuration_are_named_with_file_line_and_key() {
     assert_refused("not TOML", &output, 2, &["aqueduct.toml", "2"]);
 }
 
+#[tokio::test]
+async fn without_a_command_it_serves() {
+    let site = Site::with_configuration("")
+        .env("AQUEDUCT_RTMP__LISTEN", "127.0.0.1:0")
+        .env("AQUEDUCT_HTTP__LISTEN", "127.0.0.1:0");
+    let gateway = site.start_bare().await;
+    let token = site
+        .data()
+        .with_file_name("aqueduct-data")
+        .join("http.token");
+    assert!(
+        token.exists(),
+        "the data lies in the directory it was started in"
+    );
+    let mut publisher = RmlPublisher::publish(gateway.rtmp, "live", "cam")
+        .await
+        .unwrap();
+    publisher
+        .send_tags(&flv::read(&media::h264_aac(3, 1))[..20], 10.0)
+        .await
+        .unwrap();
+}
+
 #[test]
 fn wrong_usage_is_exit_2() {
     assert_eq!(run(&["serve", "--no-such-flag"]).status.code(), Some(2));

@@ -89,6 +89,17 @@ impl Site {
             .arg("--data")
             .arg(self.data())
             .args(arguments);
+        self.await_start(command).await
+    }
+
+    /// Starts the binary without any argument, in the site's directory.
+    pub async fn start_bare(&self) -> Gateway {
+        let mut command = command(&[]);
+        command.current_dir(self.directory.path());
+        self.await_start(command).await
+    }
+
+    async fn await_start(&self, mut command: Command) -> Gateway {
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let mut program = Program::start("aqueduct", &mut command);
         let (rtmp, http) = eventually("aqueduct says where it listens", START, || {
