@@ -121,6 +121,8 @@ impl<'a> Pump<'a> {
         let stream: Arc<Stream> = Arc::clone(self.consumer.stream());
         let mut look = interval(LOOK_INTERVAL);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let stopped = stop.cancelled();
+        tokio::pin!(stopped);
         loop {
             let appended = stream.appended();
             tokio::pin!(appended);
@@ -130,12 +132,20 @@ impl<'a> Pump<'a> {
             if matches!(drained, Drained::Ended(_)) && self.line.outbox.is_empty() {
                 return Ok(Over::StreamEnded);
             }
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return Ok(Over::Stopped),
-                did = poll_fn(|cx| self.line.poll_work(cx)) => self.did(did?)?,
-                () = appended, if drained == Drained::CaughtUp => {}
-                _ = look.tick() => self.look()?,
+            // In a beat of a target that keeps up there is one drain, one write, and the wait for the next batch.
+            loop {
+                tokio::select! {
+                    biased;
+                    () = &mut stopped => return Ok(Over::Stopped),
+                    did = poll_fn(|cx| self.line.poll_work(cx)) => {
+                        self.did(did?)?;
+                        if drained != Drained::CaughtUp || !self.session.output().is_empty() {
+                            break;
+                        }
+                    }
+                    () = &mut appended, if drained == Drained::CaughtUp => break,
+                    _ = look.tick() => self.look()?,
+                }
             }
         }
     }
