@@ -4,7 +4,9 @@ use super::observe::{Observer, snapshot};
 use super::{AppError, Serve};
 use crate::api::{self, AllowedHosts, Doors, Settings, zego};
 use crate::config::{AppConfig, Config, DuplicatePublisher, PublishAuth, TlsListenerConfig};
-use crate::control::{HostJudge, Live, Phase, Readiness, Rules, SystemClock, ensure_token};
+use crate::control::{
+    HostJudge, Live, Phase, Readiness, Rules, SystemClock, ensure_salt, ensure_token,
+};
 use crate::egress::attempt::Reach;
 use crate::egress::gate::StartGate;
 use crate::egress::{Board, Egress, Supervisor};
@@ -19,14 +21,13 @@ use crate::net::resolve::SystemResolver;
 use crate::net::tls;
 use crate::relay::ring::RingLimits;
 use crate::relay::{Hub, Shards, Tick};
-use crate::rule::{AppName, Rule};
+use crate::rule::{AppName, Rule, UrlTemplate};
 use crate::secret::Secret;
 use crate::store::SqliteStore;
 use crate::telemetry::Metrics;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -42,6 +43,7 @@ pub(super) struct Gateway {
     pub(super) rules: Rules,
     pub(super) settings: Arc<ArcSwap<Settings>>,
     pub(super) token: Secret,
+    pub(super) salt: Secret,
     pub(super) apps: Arc<ArcSwap<Apps>>,
     pub(super) gate: Arc<Gate>,
     pub(super) rtmps_tls: Option<Arc<ArcSwap<ServerConfig>>>,
@@ -104,7 +106,7 @@ impl Gateway {
             )),
             tls: client_tls,
         };
-        let rules = open_rules(serve, judge(policy, own), Arc::clone(&metrics)).await?;
+        let (rules, salt) = open_rules(serve, judge(policy, own), Arc::clone(&metrics)).await?;
         let token = match &config.http.token {
             Some(token) => token.clone(),
             None => ensure_token(&config.store.path)?,
@@ -192,6 +194,7 @@ impl Gateway {
             rules,
             settings,
             token,
+            salt,
             apps,
             gate,
             rtmps_tls,
@@ -246,11 +249,18 @@ impl Ports {
 }
 
 /// The rules that no door may change: those of the file, then those of the command line.
-pub(super) fn fixed_rules(config: &Config, serve: &Serve) -> Vec<Rule> {
+pub(super) fn fixed_rules(config: &Config, relay: &[UrlTemplate], salt: &Secret) -> Vec<Rule> {
     let now = OffsetDateTime::now_utc();
     let mut rules = config.relay_rules(now);
-    let relay = serve.relay.iter().cloned();
-    rules.extend(relay.map(|url| crate::config::rule_from_command_line(url, now)));
+    rules.extend(
+        relay
+            .iter()
+            .cloned()
+            .map(|url| crate::config::rule_from_command_line(url, now)),
+    );
+    for rule in &mut rules {
+        rule.id = rule.id.salted(salt);
+    }
     rules
 }
 
@@ -298,26 +308,24 @@ pub(super) fn server_tls(
     Ok(section.map(read).transpose()?)
 }
 
+/// Opens the store, and puts the rules of configuration and command line beside those that it keeps.
 async fn open_rules(
     serve: &Serve,
     judge: HostJudge,
     metrics: Arc<Metrics>,
-) -> Result<Rules, AppError> {
-    let fixed = fixed_rules(&serve.config, serve);
-    let path = serve.config.store.path.clone();
-    let apps: Vec<_> = serve
-        .config
-        .apps
-        .iter()
-        .map(|app| app.name.clone())
-        .collect();
+) -> Result<(Rules, Secret), AppError> {
+    let (config, relay) = (serve.config.clone(), serve.relay.clone());
     let opening = tokio::task::spawn_blocking(move || {
-        let store = Arc::new(SqliteStore::open(Path::new(&path))?);
+        let path = &config.store.path;
+        let store = Arc::new(SqliteStore::open(path)?);
+        let salt = ensure_salt(path)?;
+        let fixed = fixed_rules(&config, &relay, &salt);
+        let apps = config.apps.iter().map(|app| app.name.clone());
         let clock = Arc::new(SystemClock::new());
-        Rules::open(store, fixed, apps, judge, clock, metrics)
+        let rules = Rules::open(store, fixed, apps, judge, clock, metrics)?;
+        Ok((rules, salt))
     });
-    let opened = opening.await.map_err(std::io::Error::other)?;
-    Ok(opened?)
+    opening.await.map_err(std::io::Error::other)?
 }
 
 /// What a door may not call, as far as the text tells: private addresses, and ourselves.

@@ -52,7 +52,7 @@ async fn apply(gateway: &Gateway, serve: &mut Serve, config: Config) -> Result<(
         .settings
         .store(Arc::new(door_settings(&config, token)));
     let apps: Vec<_> = config.apps.iter().map(|app| app.name.clone()).collect();
-    let fixed = fixed_rules(&config, serve);
+    let fixed = fixed_rules(&config, &serve.relay, &gateway.salt);
     gateway.rules.replace_fixed(fixed, apps).await;
     for key in needs_restart(&serve.config, &config) {
         warn!(

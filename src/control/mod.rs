@@ -27,4 +27,4 @@ pub use status::{
     PreflightReport, PreflightStep, Running, Step, StepResult, StreamState, StreamStatus,
     TargetState, TargetStatus, TrackKind, TrackStatus,
 };
-pub use token::{TOKEN_FILE, TokenError, ensure_token, read_token, token_path};
+pub use token::{TOKEN_FILE, TokenError, ensure_salt, ensure_token, read_token, token_path};

@@ -1,4 +1,5 @@
-//! The token of the native door: made at the first start, kept in the data directory.
+//! Secrets that the gateway makes at its first start and keeps in the data directory: the native door's token, and the salt of
+//! rule ids.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
@@ -10,6 +11,9 @@ use crate::secret::Secret;
 /// The file's name within the data directory.
 pub const TOKEN_FILE: &str = "http.token";
 
+/// The salt's file.
+const SALT_FILE: &str = "rule-ids.salt";
+
 /// Random bytes in a token; it is written as twice as many hex digits.
 const TOKEN_BYTES: usize = 32;
 
@@ -20,7 +24,7 @@ const MAX_TOKEN_FILE_BYTES: u64 = 4096;
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
     /// The file cannot be read.
-    #[error("the API token {}: cannot be read: {source}", path.display())]
+    #[error("the secret in {}: cannot be read: {source}", path.display())]
     Read {
         /// Where it lies.
         path: PathBuf,
@@ -28,7 +32,7 @@ pub enum TokenError {
         source: io::Error,
     },
     /// The file cannot be made.
-    #[error("the API token {}: cannot be written: {source}", path.display())]
+    #[error("the secret in {}: cannot be written: {source}", path.display())]
     Write {
         /// Where it should lie.
         path: PathBuf,
@@ -36,7 +40,7 @@ pub enum TokenError {
         source: io::Error,
     },
     /// Others than its owner can read or write it, so it is no secret.
-    #[error("the API token {}: other users may read it (mode {mode:03o}); run: chmod 600 {}", path.display(), path.display())]
+    #[error("the secret in {}: other users may read it (mode {mode:03o}); run: chmod 600 {}", path.display(), path.display())]
     Open {
         /// Where it lies.
         path: PathBuf,
@@ -44,13 +48,13 @@ pub enum TokenError {
         mode: u32,
     },
     /// There is nothing in it.
-    #[error("the API token {}: is empty; remove the file and a new one is made at the next start", path.display())]
+    #[error("the secret in {}: is empty; remove the file, and a new one is made at the next start", path.display())]
     Empty {
         /// Where it lies.
         path: PathBuf,
     },
     /// The system has no random numbers.
-    #[error("no API token can be made: the system gives no random numbers: {0}")]
+    #[error("no secret can be made: the system gives no random numbers: {0}")]
     NoRandom(String),
 }
 
@@ -64,7 +68,10 @@ pub fn token_path(data: &Path) -> PathBuf {
 /// # Errors
 /// When the file is missing, unreadable, empty, or readable for other users.
 pub fn read_token(data: &Path) -> Result<Secret, TokenError> {
-    let path = token_path(data);
+    read_secret(token_path(data))
+}
+
+fn read_secret(path: PathBuf) -> Result<Secret, TokenError> {
     let read = |source| TokenError::Read {
         path: path.clone(),
         source,
@@ -92,18 +99,29 @@ pub fn read_token(data: &Path) -> Result<Secret, TokenError> {
 /// # Errors
 /// As [`read_token`], and when the file cannot be made.
 pub fn ensure_token(data: &Path) -> Result<Secret, TokenError> {
-    match read_token(data) {
+    ensure_secret(token_path(data))
+}
+
+/// The salt that hides what the ids of configured rules are derived from, made like the token.
+///
+/// # Errors
+/// As [`ensure_token`].
+pub fn ensure_salt(data: &Path) -> Result<Secret, TokenError> {
+    ensure_secret(data.join(SALT_FILE))
+}
+
+fn ensure_secret(path: PathBuf) -> Result<Secret, TokenError> {
+    match read_secret(path.clone()) {
         Err(TokenError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
         other => return other,
     }
     let mut random = [0_u8; TOKEN_BYTES];
     getrandom::fill(&mut random).map_err(|error| TokenError::NoRandom(error.to_string()))?;
     let token = hex::encode(random);
-    let path = token_path(data);
     match write_new(&path, &token) {
         Ok(()) => Ok(Secret::new(token)),
         // Another process of this gateway was quicker; its token counts.
-        Err(source) if source.kind() == io::ErrorKind::AlreadyExists => read_token(data),
+        Err(source) if source.kind() == io::ErrorKind::AlreadyExists => read_secret(path),
         Err(source) => Err(TokenError::Write { path, source }),
     }
 }

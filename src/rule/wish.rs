@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
+use crate::secret::Secret;
+
 use super::keys::{AppName, StreamKey};
 use super::pattern::StreamPattern;
 use super::template::UrlTemplate;
@@ -43,7 +45,7 @@ impl RuleId {
 
     /// The id of a rule that no store keeps: the same wish has the same id at every start and reload.
     ///
-    /// The id is shown where the URL is not. Eight bytes of a digest tell two rules apart; they do not tell the URL.
+    /// Whoever sees it could check guesses of a weak key against it, so what is shown is the [salted](Self::salted) one.
     pub fn derived(
         origin: Origin,
         app: &AppName,
@@ -59,6 +61,19 @@ impl RuleId {
             Origin::CommandLine => "l",
             _ => "c",
         };
+        Self::from_digest(prefix, digest)
+    }
+
+    /// The id as others may see it: as stable as the salt, and of no use to who does not know the salt.
+    pub fn salted(&self, salt: &Secret) -> Self {
+        let prefix = self.0.split('-').next().unwrap_or_default();
+        let mut digest = Sha256::new();
+        digest.update(salt.expose());
+        digest.update(self.as_str());
+        Self::from_digest(prefix, digest)
+    }
+
+    fn from_digest(prefix: &str, digest: Sha256) -> Self {
         let digest: [u8; 32] = digest.finalize().into();
         let [a, b, c, d, e, f, g, h, ..] = digest;
         Self(format!("{prefix}-{}", hex::encode([a, b, c, d, e, f, g, h])).into())
@@ -192,6 +207,17 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_salted_id_is_stable_and_tells_nothing_without_its_salt() {
+        let id = rule("cam", "rtmp://h/app/key").id;
+        let (one, two) = (Secret::new("one"), Secret::new("two"));
+        assert_eq!(id.salted(&one), id.salted(&one));
+        assert_ne!(id.salted(&one), id.salted(&two));
+        assert_ne!(id.salted(&one), id);
+        assert!(id.salted(&one).as_str().starts_with("c-"));
+        assert!(RuleId::parse(id.salted(&one).as_str()).is_ok());
+    }
 
     fn rule(stream: &str, url: &str) -> Rule {
         let app = AppName::parse("live").unwrap();
