@@ -86,6 +86,19 @@ async fn creat_starts_a_push_and_delete_ends_it() {
         (1, &json!("zego")),
         "{rules:?}"
     );
+    // The same address with another token: stored, and the push that runs is left alone.
+    let again = target.url("app/name?sign=2");
+    assert_ok(&call(&gateway, "CreatCDNTransferRule", &again, 1002).await);
+    let before = target.visits()[0].arrivals.len();
+    eventually("the push goes on", Duration::from_secs(5), || async {
+        let visit = target.visits().into_iter().next()?;
+        (visit.arrivals.len() > before + 20).then_some(())
+    })
+    .await;
+    assert_eq!(gateway.rules().await.len(), 1);
+    assert_eq!(target.visits().len(), 1, "no second connection");
+    assert!(target.visits()[0].end.is_none(), "and no end of the first");
+
     let late = call(
         &gateway,
         "DeleteCDNTransferRule",
@@ -104,7 +117,7 @@ async fn creat_starts_a_push_and_delete_ends_it() {
             &gateway,
             "DeleteCDNTransferRule",
             &target.url("app/name?other=2"),
-            1002,
+            1003,
         )
         .await,
     );

@@ -8,7 +8,7 @@ use crate::media::MediaKind;
 use crate::net::dial::DialClass;
 use crate::relay::{ClaimRefused, Hub};
 use crate::rtmp::session::Action;
-use crate::rule::StreamKey;
+use crate::rule::{StreamKey, TargetUrl};
 use crate::telemetry::events::{
     ConnectionRejected, PublishEnded, PublishRefused, PublishStarted, Push, TargetBackingOff,
     TargetFailed, TargetLive, TargetStopped,
@@ -129,7 +129,7 @@ impl ingest::Watch for Observer {
 impl egress::Watch for Observer {
     fn live(&self, push: &PushStatus, took: Duration) {
         TargetLive {
-            push: named(push),
+            push: named(push, &push.url()),
             took,
         }
         .emit(&self.metrics);
@@ -137,7 +137,8 @@ impl egress::Watch for Observer {
 
     fn failed(&self, push: &PushStatus, failure: &Failure, wait: Option<Duration>) {
         let (reason, detail) = (setback(failure), failure);
-        let push = named(push);
+        let url = push.url();
+        let push = named(push, &url);
         match wait {
             Some(retry_in) => TargetBackingOff {
                 push,
@@ -157,7 +158,7 @@ impl egress::Watch for Observer {
 
     fn ended(&self, push: &PushStatus) {
         TargetStopped {
-            push: named(push),
+            push: named(push, &push.url()),
             bytes: push.figures.bytes.load(Ordering::Relaxed),
         }
         .emit(&self.metrics);
@@ -201,11 +202,11 @@ pub(super) fn snapshot(hub: &Hub, board: &Board) -> Snapshot<TargetState> {
     }
 }
 
-fn named(push: &PushStatus) -> Push<'_> {
+fn named<'a>(push: &'a PushStatus, url: &'a TargetUrl) -> Push<'a> {
     Push {
         rule: &push.rule,
         stream: &push.stream,
-        url: &push.url,
+        url,
         attempt: push.phase().attempt,
     }
 }

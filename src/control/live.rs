@@ -141,7 +141,7 @@ fn target_status(push: &PushStatus) -> TargetStatus {
     TargetStatus {
         rule: push.rule.clone(),
         stream: push.stream.clone(),
-        url: push.url.masked(),
+        url: push.url().masked(),
         state: phase.state,
         since: phase.since,
         attempt: phase.attempt,

@@ -1,7 +1,7 @@
 //! The plan: what has to start and what has to stop, so that what runs is what the rules wish. Pure.
 
 use crate::relay::StreamId;
-use crate::rule::{Rule, RuleId, RuleSet, StreamKey, TargetUrl};
+use crate::rule::{Origin, Rule, RuleId, RuleSet, StreamKey, TargetUrl};
 use std::collections::HashSet;
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -61,6 +61,13 @@ pub enum Step {
     },
     /// Tell a push to stop at once.
     Stop(PushId),
+    /// Give a push the same address with other parameters; what it has running goes on.
+    Readdress {
+        /// Which one.
+        push: PushId,
+        /// The rule's URL, filled in for the stream.
+        url: TargetUrl,
+    },
 }
 
 /// Compares what the rules wish for with what runs.
@@ -77,11 +84,12 @@ pub fn plan(
     let mut taken: HashSet<&str> = HashSet::new();
     for push in running {
         taken.insert(push.url.expose());
-        if !push.stopping && !is_wished(rules, push, now) {
-            steps.push(Step::Stop(push.push));
+        if !push.stopping {
+            steps.extend(change(rules, push, now));
         }
     }
-    let mut started: HashSet<String> = HashSet::new();
+    let readdressed: Vec<_> = steps.iter().filter_map(new_address).collect();
+    let mut started: HashSet<String> = readdressed.into_iter().collect();
     for (stream, key) in live {
         for rule in rules.for_stream(key).filter(|rule| is_active(rule, now)) {
             // A name that does not fit the URL is a wish that cannot come true; the read model shows it as waiting.
@@ -116,22 +124,34 @@ pub fn is_active(rule: &Rule, now: OffsetDateTime) -> bool {
     rule.enabled && rule.stop_at.is_none_or(|at| at > now)
 }
 
-fn is_wished(rules: &RuleSet, push: &Running, now: OffsetDateTime) -> bool {
-    rules.find(&push.rule).is_some_and(|rule| {
-        is_active(rule, now)
-            && rule.applies_to(&push.key)
-            && PushOptions::of(rule) == push.options
-            && rule
-                .url
-                .fill(&push.key)
-                .is_ok_and(|url| url.expose() == push.url.expose())
-    })
+/// What has to change about a push, if anything.
+fn change(rules: &RuleSet, push: &Running, now: OffsetDateTime) -> Option<Step> {
+    let rule = rules.find(&push.rule).filter(|rule| {
+        is_active(rule, now) && rule.applies_to(&push.key) && PushOptions::of(rule) == push.options
+    });
+    let wish = rule.and_then(|rule| Some((rule.origin, rule.url.fill(&push.key).ok()?)));
+    match wish {
+        Some((_, url)) if url.expose() == push.url.expose() => None,
+        // That door changes nothing but the query of a rule, and promises that what runs is not interrupted.
+        Some((Origin::Zego, url)) => Some(Step::Readdress {
+            push: push.push,
+            url,
+        }),
+        _ => Some(Step::Stop(push.push)),
+    }
+}
+
+fn new_address(step: &Step) -> Option<String> {
+    match step {
+        Step::Readdress { url, .. } => Some(url.expose().to_owned()),
+        Step::Start { .. } | Step::Stop(_) => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rule::{AppName, Origin, StreamPattern, UrlTemplate};
+    use crate::rule::{AppName, StreamPattern, UrlTemplate};
     use std::time::Duration;
 
     const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
@@ -181,6 +201,7 @@ mod tests {
             .map(|step| match step {
                 Step::Start { url, .. } => format!("+{}", url.expose()),
                 Step::Stop(push) => format!("-{}", push.0),
+                Step::Readdress { push, url } => format!("{}>{}", push.0, url.expose()),
             })
             .collect()
     }
@@ -245,6 +266,18 @@ mod tests {
             ["-1"],
             "the new one starts when the old one has left the URL"
         );
+    }
+
+    #[test]
+    fn a_vendors_new_query_is_for_the_next_attempt() {
+        let zego = |url| Rule {
+            origin: Origin::Zego,
+            ..rule(1, "cam", url)
+        };
+        let live = [stream(1, "cam")];
+        let runs = [running(1, &zego("rtmp://a/app/x?t=1"), &live[0])];
+        let set = rules([zego("rtmp://a/app/x?t=2")]);
+        assert_eq!(steps(&set, &live, &runs), ["1>rtmp://a/app/x?t=2"]);
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Push {
                 Next::Busy if busy.is_exhausted() => None,
                 Next::Busy => Some(busy.next()),
             };
-            let reason = failure.reason(&self.status.url);
+            let reason = failure.reason(&self.status.url());
             let state = match wait {
                 Some(_) => TargetState::BackingOff,
                 None => TargetState::Failed,
@@ -127,10 +127,8 @@ impl Push {
             enhanced: enhanced(&self.stream),
             depth: Depth::Publish,
         };
-        let established = self
-            .egress
-            .reach
-            .establish(&self.status.url, &manner, |_: Step| {});
+        let url = self.status.url();
+        let established = self.egress.reach.establish(&url, &manner, |_: Step| {});
         let established = match self.unless_cut(established).await {
             Ok(established) => established.map_err(|failure| (failure, None))?,
             Err(cut) => return Ok(cut),

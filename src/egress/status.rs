@@ -3,6 +3,7 @@
 use super::plan::PushId;
 use crate::rule::{RuleId, StreamKey, TargetUrl};
 use crate::telemetry::Label;
+use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,8 +72,7 @@ pub struct PushStatus {
     pub rule: RuleId,
     /// The stream that it carries.
     pub stream: StreamKey,
-    /// Its target.
-    pub url: TargetUrl,
+    url: ArcSwap<TargetUrl>,
     phase: Mutex<Phase>,
     /// Its figures.
     pub figures: PushFigures,
@@ -103,7 +103,7 @@ impl PushStatus {
         Self {
             rule,
             stream,
-            url,
+            url: ArcSwap::from_pointee(url),
             phase: Mutex::new(Phase {
                 state: TargetState::Waiting,
                 since: OffsetDateTime::now_utc(),
@@ -116,7 +116,17 @@ impl PushStatus {
 
     /// Whether it goes to this very target.
     pub fn is_to(&self, url: &TargetUrl) -> bool {
-        self.url.expose() == url.expose()
+        self.url().expose() == url.expose()
+    }
+
+    /// Its target, as the next attempt takes it.
+    pub fn url(&self) -> Arc<TargetUrl> {
+        self.url.load_full()
+    }
+
+    /// The same address with other parameters, for the next attempt; a connection that stands goes on.
+    pub(super) fn readdress(&self, url: TargetUrl) {
+        self.url.store(Arc::new(url));
     }
 
     /// Its state now.

@@ -3,9 +3,9 @@
 
 use super::plan::{PushId, PushOptions, Running, Step, next_stop, plan};
 use super::push::{Egress, Push};
-use super::status::{Board, PushStatus};
+use super::status::{Board, PushStatus, TargetState};
 use crate::relay::{Hub, Stream};
-use crate::rule::RuleSet;
+use crate::rule::{RuleSet, TargetUrl};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +34,7 @@ pub struct Supervisor {
 
 struct Entry {
     running: Running,
+    status: Arc<PushStatus>,
     stop: CancellationToken,
     task: AbortHandle,
 }
@@ -115,6 +116,7 @@ impl Supervisor {
         for step in steps {
             match step {
                 Step::Stop(push) => self.stop(push),
+                Step::Readdress { push, url } => self.readdress(push, url),
                 Step::Start {
                     rule, stream, url, ..
                 } => {
@@ -160,8 +162,9 @@ impl Supervisor {
             let _farewell = farewell;
             push.run().await;
         });
-        self.board.add(running.push, status);
+        self.board.add(running.push, Arc::clone(&status));
         let entry = Entry {
+            status,
             stop,
             task: task.abort_handle(),
             running,
@@ -173,6 +176,20 @@ impl Supervisor {
         if let Some(entry) = self.pushes.get_mut(&push) {
             entry.running.stopping = true;
             entry.stop.cancel();
+        }
+    }
+
+    /// A push that waits, or has given up, is started anew at once; one that is under way takes the new URL next time.
+    fn readdress(&mut self, push: PushId, url: TargetUrl) {
+        let Some(entry) = self.pushes.get_mut(&push) else {
+            return;
+        };
+        match entry.status.phase().state {
+            TargetState::Connecting | TargetState::Live => {
+                entry.running.url = url.clone();
+                entry.status.readdress(url);
+            }
+            _ => self.stop(push),
         }
     }
 
