@@ -153,17 +153,5 @@ async fn ffmpeg_publishes_over_rtmps() {
     })
     .await;
     assert_eq!(visit.end, Some(End::Closed));
-    let frames = |tags: &[flv::Tag]| {
-        tags.iter()
-            .filter(|tag| tag.is_frame())
-            .map(|tag| tag.payload.clone())
-            .collect()
-    };
-    let (received, sent): (Vec<_>, Vec<_>) = (frames(&visit.tags()), frames(&flv::read(&source)));
-    assert!(
-        received == sent,
-        "{} frames of {}",
-        received.len(),
-        sent.len()
-    );
+    flv::assert_same_tracks("rtmps", &visit.tags(), &flv::read(&source));
 }

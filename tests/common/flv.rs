@@ -84,3 +84,29 @@ pub fn read(path: &Path) -> Vec<Tag> {
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap())
 }
+
+/// Panics unless all pictures and all sound arrived, each in order, byte for byte and at the same distances in time.
+///
+/// The two are compared apart from each other: how an encoder interleaves them depends on its own timing.
+pub fn assert_same_tracks(what: &str, received: &[Tag], sent: &[Tag]) {
+    for kind in [VIDEO, AUDIO] {
+        let track = |tags: &[Tag]| -> Vec<Tag> {
+            let is_wanted = |tag: &&Tag| tag.kind == kind && !tag.is_end_of_sequence();
+            tags.iter().filter(is_wanted).cloned().collect()
+        };
+        let (received, sent) = (track(received), track(sent));
+        assert_eq!(received.len(), sent.len(), "{what}: tags of kind {kind}");
+        for (n, (received_tag, sent_tag)) in received.iter().zip(&sent).enumerate() {
+            // Not assert_eq: nobody reads a payload.
+            assert!(
+                received_tag.payload == sent_tag.payload,
+                "{what}: tag {n} of kind {kind} differs"
+            );
+            assert_eq!(
+                received_tag.timestamp - received[0].timestamp,
+                sent_tag.timestamp - sent[0].timestamp,
+                "{what}: tag {n} of kind {kind} is at another time",
+            );
+        }
+    }
+}
