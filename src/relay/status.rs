@@ -1,6 +1,7 @@
 //! What a live stream looks like to those who watch it.
 
 use crate::media::{Class, Codec, MediaKind, Shape, Track};
+use std::ops::AddAssign;
 use std::time::Duration;
 
 /// Tracks that are described at the most; see [`crate::media::timeline::TRACKS_MAX`].
@@ -46,6 +47,15 @@ impl Drops {
             headers_full: self.headers_full - before.headers_full,
             malformed: self.malformed - before.malformed,
         }
+    }
+}
+
+impl AddAssign for Drops {
+    fn add_assign(&mut self, more: Self) {
+        self.before_keyframe += more.before_keyframe;
+        self.no_header += more.no_header;
+        self.headers_full += more.headers_full;
+        self.malformed += more.malformed;
     }
 }
 

@@ -1,0 +1,99 @@
+//! What the gateway's watchers were told.
+
+use super::until;
+use aqueduct::egress::failure::Failure;
+use aqueduct::egress::status::PushStatus;
+use aqueduct::ingest::{Asked, Ended, NotPublished, Received};
+use aqueduct::rule::StreamKey;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+#[derive(Default)]
+pub struct Diary {
+    lines: Mutex<Vec<String>>,
+    received: Mutex<Received>,
+}
+
+impl Diary {
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// One line for each event, in their order.
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+
+    /// The lines that begin so.
+    pub fn about(&self, what: &str) -> Vec<String> {
+        let lines = self.lines().into_iter();
+        lines.filter(|line| line.starts_with(what)).collect()
+    }
+
+    /// Everything that was read while publishers published.
+    pub fn received(&self) -> Received {
+        *self.received.lock().unwrap()
+    }
+
+    pub async fn until_line(&self, start: &str) -> String {
+        until(start, || !self.about(start).is_empty()).await;
+        self.about(start).remove(0)
+    }
+
+    fn write(&self, line: String) {
+        self.lines.lock().unwrap().push(line);
+    }
+}
+
+impl aqueduct::ingest::Watch for Diary {
+    fn publish_started(&self, stream: &StreamKey, _: SocketAddr, _: &str, takeover: bool) {
+        let how = if takeover { "takeover" } else { "new" };
+        self.write(format!("started {stream} {how}"));
+    }
+
+    fn publish_ended(&self, stream: &StreamKey, _: SocketAddr, why: &Ended, _: u64, _: Duration) {
+        self.write(format!("ended {stream}: {why}"));
+    }
+
+    fn not_published(&self, _: SocketAddr, why: &NotPublished, asked: Option<&Asked>) {
+        let app = asked.map_or("", |asked| &asked.app);
+        self.write(format!("not published {app}: {why}"));
+    }
+
+    fn received(&self, received: Received) {
+        let mut all = self.received.lock().unwrap();
+        all.reads += received.reads;
+        all.bytes += received.bytes;
+        all.video += received.video;
+        all.audio += received.audio;
+        all.data += received.data;
+        all.drops += received.drops;
+        all.clamped += received.clamped;
+    }
+}
+
+impl aqueduct::egress::Watch for Diary {
+    fn live(&self, push: &PushStatus, _: Duration) {
+        self.write(format!("live {}", push.rule));
+    }
+
+    fn failed(&self, push: &PushStatus, failure: &Failure, wait: Option<Duration>) {
+        let next = match wait {
+            Some(wait) => format!("again in {:.1} s", wait.as_secs_f64()),
+            None => "never again".to_owned(),
+        };
+        self.write(format!(
+            "failed {}: {}; {next}",
+            push.rule,
+            failure.reason(&push.url())
+        ));
+    }
+
+    fn ended(&self, push: &PushStatus) {
+        self.write(format!("over {}", push.rule));
+    }
+
+    fn sent(&self, _: usize, _: u32) {}
+    fn looked(&self, _: Duration, _: u64) {}
+}
