@@ -63,26 +63,25 @@ impl Socket {
         }
     }
 
-    /// Reads what has arrived. `Ok(0)` is the peer's end.
+    /// Reads what has arrived, as much as there is room for. `Ok(0)` is the peer's end.
     pub(super) fn try_read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let Some(tls) = &mut self.tls else {
             return self.tcp.read(into);
         };
-        loop {
-            match tls.reader().read(into) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                // A peer that closes without TLS's own goodbye has closed all the same.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
-                other => return other,
+        // What a full socket buffer has held back. A peer that is gone shows below, behind what it sent last.
+        let _ = flush_tls(tls, &mut self.tcp);
+        // One record is a fraction of what may have arrived, and less than there is room for means that nothing is left.
+        let mut count = 0;
+        while let Some(room @ [_, ..]) = into.get_mut(count..) {
+            match read_record(tls, &mut self.tcp, room) {
+                Ok(0) => break,
+                Ok(more) => count += more,
+                // Whatever it is comes again with the next read.
+                Err(_) if count > 0 => break,
+                Err(error) => return Err(error),
             }
-            if tls.read_tls(&mut self.tcp)? == 0 {
-                return Ok(0);
-            }
-            let processed = tls.process_new_packets();
-            // What TLS has to say goes out in any case: its alert tells the peer why it was refused.
-            flush_tls(tls, &mut self.tcp)?;
-            processed.map_err(io::Error::other)?;
         }
+        Ok(count)
     }
 
     /// Writes as much as there is room for.
@@ -121,6 +120,25 @@ impl Socket {
             Tcp::Paced(tcp) => tcp.shutdown(std::net::Shutdown::Write),
             Tcp::Gone => Ok(()),
         }
+    }
+}
+
+/// Reads what one or more TLS records brought.
+fn read_record(tls: &mut ServerConnection, tcp: &mut Tcp, into: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match tls.reader().read(into) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            // A peer that closes without TLS's own goodbye has closed all the same.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+            other => return other,
+        }
+        if tls.read_tls(tcp)? == 0 {
+            return Ok(0);
+        }
+        let processed = tls.process_new_packets();
+        // What TLS has to say goes out in any case: its alert tells the peer why it was refused.
+        let _ = flush_tls(tls, tcp);
+        processed.map_err(io::Error::other)?;
     }
 }
 
