@@ -18,7 +18,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::task::coop::consume_budget;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// How long a goodbye may take: the last answers, and the peer's own close.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -32,6 +34,9 @@ const UNSENT_BYTES_MAX: usize = 64 * 1024;
 
 /// What is read from one publisher in one beat, in bytes, before the others get their turn.
 const BEAT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How long a publisher that sends too much is not read where there is no beat.
+const HELD_BACK: Duration = Duration::from_millis(10);
 
 /// Why a connection ended before it published.
 #[derive(Debug, thiserror::Error)]
@@ -234,60 +239,74 @@ impl Connection {
         }
         let mut allowance = Allowance::new(self.began.elapsed());
         let mut last_byte = Instant::now();
-        // An early encoder's media is in the buffer already.
-        if let Err(ended) = self.absorb(producer, &mut allowance, &mut Received::default()) {
-            return ended;
-        }
+        let mut received = Received::default();
+        // An early encoder's media is in the buffer already, and in that of TLS, of which no socket tells.
+        let mut round = self
+            .absorb(producer, &mut allowance, &mut received)
+            .and_then(|()| self.read_round(producer, &mut allowance, &mut received));
         loop {
+            gate.watch.received(received);
+            let left = match round {
+                Ok(left) => left,
+                Err(ended) => return ended,
+            };
+            if received.bytes > 0 {
+                last_byte = Instant::now();
+            } else if last_byte.elapsed() >= IDLE_TIMEOUT {
+                return Ended::Idle;
+            }
             tokio::select! {
                 biased;
                 () = producer.superseded() => return gone(producer),
                 () = gate.drain.cancelled() => return Ended::ShuttingDown,
-                waited = wait(&self.socket, gate) => if let Err(error) = waited {
+                waited = wait(&self.socket, gate, left) => if let Err(error) = waited {
                     return error.into();
                 },
                 () = sleep_until(last_byte + IDLE_TIMEOUT) => return Ended::Idle,
             }
-            match self.read_round(producer, &mut allowance, gate) {
-                Ok(0) if last_byte.elapsed() >= IDLE_TIMEOUT => return Ended::Idle,
-                Ok(0) => {}
-                Ok(_) => last_byte = Instant::now(),
-                Err(ended) => return ended,
-            }
+            received = Received::default();
+            round = self.read_round(producer, &mut allowance, &mut received);
         }
     }
 
-    /// Reads all that has arrived. The bytes read, or why the publish is over.
+    /// Reads all that has arrived, as far as it may at once; says why it stopped, or why the publish is over.
     fn read_round(
         &mut self,
         producer: &Producer,
         allowance: &mut Allowance,
-        gate: &Gate,
-    ) -> Result<usize, Ended> {
-        let mut received = Received::default();
-        while received.bytes < BEAT_BYTES_MAX && allowance.may_read(self.began.elapsed()) {
+        received: &mut Received,
+    ) -> Result<Left, Ended> {
+        let mut left = Left::More;
+        while received.bytes < BEAT_BYTES_MAX {
+            if !allowance.may_read(self.began.elapsed()) {
+                left = Left::HeldBack;
+                break;
+            }
             let space = self.buffer.space();
             let room = space.len();
             received.reads += 1;
             let count = match self.socket.try_read(space) {
                 Ok(0) => return Err(Ended::Closed),
                 Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    left = Left::Nothing;
+                    break;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error.into()),
             };
             self.buffer.filled(count);
             received.bytes += count;
-            self.absorb(producer, allowance, &mut received)?;
+            self.absorb(producer, allowance, received)?;
             if count < room {
                 // The socket is empty, or as good as: asking it once more costs as much as a full read.
+                left = Left::Nothing;
                 break;
             }
             self.buffer.grow();
         }
-        gate.watch.received(received);
         self.answer()?;
-        Ok(received.bytes)
+        Ok(left)
     }
 
     /// Gives what was read to the stream, under one lock.
@@ -323,7 +342,7 @@ impl Connection {
         };
         let (drops, clamped) = batch.losses();
         drop(batch);
-        received.drops = drops;
+        received.drops += drops;
         received.clamped += clamped;
         let left = unread.len();
         self.buffer.left(left);
@@ -339,9 +358,9 @@ impl Connection {
         while !output.is_empty() {
             match self.socket.try_write(output) {
                 Ok(count) => drop(output.split_to(count)),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
+                // No room. Or the peer is gone, which shows when it is read, behind what it sent last.
+                Err(_) => break,
             }
         }
         if output.len() > UNSENT_BYTES_MAX {
@@ -372,6 +391,8 @@ impl Connection {
                 Ok(0) => return Err(NotPublished::Closed),
                 Ok(count) => {
                     self.buffer.filled(count);
+                    // A socket that is never empty would have no await in it, and the shard no other connection.
+                    consume_budget().await;
                     return Ok(());
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -425,7 +446,7 @@ impl Connection {
         loop {
             match self.socket.try_read(&mut sink) {
                 Ok(0) => return Ok(()),
-                Ok(_) => {}
+                Ok(_) => consume_budget().await,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.socket.ready().await?;
                 }
@@ -492,12 +513,32 @@ fn refusal(reason: &NotPublished) -> (Refusal, &'static str) {
     }
 }
 
-/// Waits for the beat or, where there is none, for bytes.
-async fn wait(socket: &Socket, gate: &Gate) -> io::Result<()> {
+/// What a round of reading has left behind.
+#[derive(Clone, Copy)]
+enum Left {
+    /// Nothing that has arrived.
+    Nothing,
+    /// There may be more: the others get their turn first.
+    More,
+    /// There may be more, and the publisher has used up what it may send.
+    HeldBack,
+}
+
+/// Waits for the beat or, where there is none, for bytes that may be read.
+async fn wait(socket: &Socket, gate: &Gate, left: Left) -> io::Result<()> {
     if gate.tick.is_paced() {
         sleep_until(gate.tick.after(Instant::now())).await;
-        Ok(())
-    } else {
-        socket.ready().await
+        return Ok(());
+    }
+    match left {
+        Left::Nothing => socket.ready().await,
+        Left::More => {
+            yield_now().await;
+            Ok(())
+        }
+        Left::HeldBack => {
+            sleep(HELD_BACK).await;
+            Ok(())
+        }
     }
 }

@@ -5,4 +5,8 @@ mod gateway_parts;
 #[path = "../session_peer/mod.rs"]
 mod session_peer;
 
+mod ends;
+mod garbage;
+mod owners;
+mod patience;
 mod tls;

@@ -1,0 +1,170 @@
+//! How a publish ends: with a word, without one, or in silence.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use crate::gateway_parts::{
+    Gateway, HandClock, Publisher, Setup, Target, Told, inter, rule, until,
+};
+use aqueduct::media::MediaKind;
+use std::time::Duration;
+
+const WINDOWS: [u64; 2] = [0, 10];
+
+fn setup(window: u64) -> Setup {
+    Setup {
+        window: Duration::from_millis(window),
+        shards: 2,
+        ..Setup::default()
+    }
+}
+
+/// A publisher whose target has seen its first four tags.
+async fn live(gateway: &Gateway, target: &mut Target) -> Publisher {
+    gateway.wish([rule(1, &target.url("x"))]);
+    let mut publisher = Publisher::connect(gateway.address, "cam").await;
+    publisher.start(0).await;
+    target.publish().await;
+    target.tags(4).await;
+    publisher
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_before_an_unpublish_arrives_before_the_goodbye() {
+    for window in WINDOWS {
+        let gateway = Gateway::start(setup(window)).await;
+        let mut target = Target::open().await;
+        let mut publisher = live(&gateway, &mut target).await;
+        let mut all = Vec::new();
+        for frame in 1..200 {
+            all.extend(publisher.chunks(MediaKind::Video, frame * 40, &inter(frame)));
+        }
+        publisher.session.finish();
+        all.extend(publisher.session.output().split());
+        publisher.write(&all).await;
+        for frame in 1..200 {
+            let expected = (MediaKind::Video, frame * 40, inter(frame).into());
+            assert_eq!(target.tag().await, expected);
+        }
+        target.goodbye().await;
+        let told = publisher.told().await;
+        assert_eq!(told, Told::Ended("NetStream.Unpublish.Success".into()));
+        until("it is over", || !gateway.diary.about("ended").is_empty()).await;
+        assert_eq!(
+            gateway.diary.about("ended"),
+            ["ended live/cam: the publisher ended it"]
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_sent_before_the_connection_was_lost_arrives_all_the_same() {
+    for window in WINDOWS {
+        let gateway = Gateway::start(setup(window)).await;
+        let mut target = Target::open().await;
+        let mut publisher = live(&gateway, &mut target).await;
+        let mut all = Vec::new();
+        for frame in 1..200 {
+            all.extend(publisher.chunks(MediaKind::Video, frame * 40, &inter(frame)));
+        }
+        // Half a message at the end is nothing that could be delivered.
+        all.extend(
+            publisher
+                .chunks(MediaKind::Video, 8000, &inter(200))
+                .split_to(14),
+        );
+        publisher.write(&all).await;
+        drop(publisher);
+        for frame in 1..200 {
+            let expected = (MediaKind::Video, frame * 40, inter(frame).into());
+            assert_eq!(target.tag().await, expected);
+        }
+        target.goodbye().await;
+        assert_eq!(
+            gateway.diary.until_line("ended").await,
+            "ended live/cam: the connection was closed without an unpublish"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_was_read_is_counted_to_the_last_byte() {
+    for window in WINDOWS {
+        let gateway = Gateway::start(setup(window)).await;
+        let mut publisher = Publisher::connect(gateway.address, "cam").await;
+        let mut all = Vec::new();
+        all.extend(publisher.chunks(MediaKind::Video, 0, crate::gateway_parts::VIDEO_HEADER));
+        all.extend(publisher.chunks(MediaKind::Video, 0, &inter(0)));
+        all.extend(publisher.chunks(MediaKind::Video, 0, &crate::gateway_parts::key(200_000)));
+        all.extend(publisher.chunks(MediaKind::Audio, 0, &[0xAF]));
+        publisher.write(&all).await;
+        drop(publisher);
+        gateway.diary.until_line("ended").await;
+        let received = gateway.diary.received();
+        assert_eq!(received.bytes, all.len());
+        assert_eq!((received.video, received.audio), (3, 1));
+        assert_eq!(
+            received.drops.before_keyframe, 1,
+            "the picture before a keyframe"
+        );
+        assert_eq!(received.drops.malformed, 1, "AAC without its second byte");
+    }
+}
+
+#[tokio::test]
+async fn a_publisher_that_falls_silent_is_gone_after_fifteen_seconds() {
+    for window in WINDOWS {
+        let clock = HandClock::stop();
+        let gateway = Gateway::start(Setup {
+            shards: 0,
+            ..setup(window)
+        })
+        .await;
+        let mut target = Target::open().await;
+        gateway.wish([rule(1, &target.url("x"))]);
+        let mut publisher = Publisher::connect(gateway.address, "cam").await;
+        publisher.start(0).await;
+        clock.beat(&publisher).await;
+        target.publish().await;
+        target.tags(4).await;
+        clock.advance(Duration::from_secs(14)).await;
+        publisher.video(40, &inter(1)).await;
+        clock.beat(&publisher).await;
+        clock.advance(Duration::from_millis(14_900)).await;
+        assert!(
+            gateway.diary.about("ended").is_empty(),
+            "a byte starts anew"
+        );
+        clock.advance(Duration::from_millis(200)).await;
+        assert_eq!(
+            publisher.told().await,
+            Told::Ended("NetStream.Unpublish.Success".into())
+        );
+        target.tags(1).await;
+        target.goodbye().await;
+        assert_eq!(
+            gateway.diary.about("ended"),
+            ["ended live/cam: nothing came for 15s"]
+        );
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_ends_tells_its_publishers_and_delivers_what_it_has() {
+    for window in WINDOWS {
+        let gateway = Gateway::start(setup(window)).await;
+        let mut target = Target::open().await;
+        let mut publisher = live(&gateway, &mut target).await;
+        gateway.gate.drain.cancel();
+        assert_eq!(
+            publisher.told().await,
+            Told::Ended("NetStream.Unpublish.Success".into())
+        );
+        assert_eq!(publisher.told().await, Told::Closed);
+        target.goodbye().await;
+        assert_eq!(
+            gateway.diary.until_line("ended").await,
+            "ended live/cam: the gateway is shutting down"
+        );
+    }
+}
