@@ -1,13 +1,15 @@
 //! The start gate: a thousand rules after a restart are no storm of connects.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Mutex;
 use tokio::time::{Instant, sleep_until};
 
 /// Lets attempts pass at a bounded rate, all pushes together, in the order in which they come.
 #[derive(Debug)]
 pub struct StartGate {
     interval: Duration,
+    /// When the next attempt may pass. Whoever waits for that moment holds the lock, and the others stand behind it in line; one
+    /// that leaves the line gives up its place, so that pushes which end while they wait hold up nobody.
     next: Mutex<Option<Instant>>,
 }
 
@@ -26,14 +28,16 @@ impl StartGate {
 
     /// Waits for this attempt's turn. The first of a quiet time passes at once.
     pub async fn pass(&self) {
-        let turn = {
-            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = Instant::now();
-            let turn = next.map_or(now, |next| next.max(now));
-            *next = Some(turn + self.interval);
-            turn
-        };
-        sleep_until(turn).await;
+        if self.interval.is_zero() {
+            return;
+        }
+        let mut next = self.next.lock().await;
+        let now = Instant::now();
+        let turn = next.map_or(now, |next| next.max(now));
+        if turn > now {
+            sleep_until(turn).await;
+        }
+        *next = Some(turn + self.interval);
     }
 }
 
@@ -58,6 +62,24 @@ mod tests {
             let started = at.iter().filter(|at| at.as_millis() / 1000 == second);
             assert_eq!(started.count(), 50);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_that_are_given_up_leave_their_places_to_others() {
+        let gate = Arc::new(StartGate::new(1));
+        let began = Instant::now();
+        let waiting: Vec<_> = (0..1000)
+            .map(|_| {
+                let gate = Arc::clone(&gate);
+                tokio::spawn(async move { gate.pass().await })
+            })
+            .collect();
+        tokio::time::advance(Duration::from_millis(2500)).await;
+        for task in waiting {
+            task.abort();
+        }
+        gate.pass().await;
+        assert!(began.elapsed() < Duration::from_secs(4));
     }
 
     #[tokio::test(start_paused = true)]
