@@ -116,7 +116,7 @@ impl Push {
 
     /// One attempt and, if it succeeds, all the media. The failure comes with how long the target had taken media.
     async fn attempt(&self) -> Result<Cut, (Failure, Option<Duration>)> {
-        if let Err(cut) = self.unless_cut(self.egress.gate.pass()).await {
+        if let Err(cut) = self.unless_cut(self.turn()).await {
             return Ok(cut);
         }
         self.status.connecting();
@@ -148,6 +148,13 @@ impl Push {
             Over::Stopped => Ok(Cut::Stopped),
             Over::Failed(failure) => Err((failure, Some(since.elapsed()))),
         }
+    }
+
+    /// Waits for something to send, and for this attempt's turn. A target that consents before there is media may not wait for it
+    /// (Twitch closes after some 4 s), and what the stream's codecs are is only known then.
+    async fn turn(&self) {
+        self.stream.startable().await;
+        self.egress.gate.pass().await;
     }
 
     /// Runs `work` unless the push is told to stop or its stream ends meanwhile.

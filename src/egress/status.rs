@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TargetState {
-    /// Nothing to do: no stream, or the gateway's start rate holds it back.
+    /// Nothing to do: no stream, none that has shown what a target can begin with, or the gateway's start rate holds it back.
     Waiting,
     /// Between the first look-up of the name and the CDN's consent.
     Connecting,

@@ -140,6 +140,19 @@ impl Stream {
         self.appended.notified()
     }
 
+    /// Completes once there is something that a target can begin with.
+    pub async fn startable(&self) {
+        loop {
+            let appended = self.appended();
+            tokio::pin!(appended);
+            appended.as_mut().enable();
+            if self.lock().ring.newest_start().is_some() {
+                return;
+            }
+            appended.await;
+        }
+    }
+
     /// Completes once the stream has ended.
     pub async fn ended(&self) {
         self.ended.cancelled().await;

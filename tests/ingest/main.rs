@@ -8,5 +8,7 @@ mod session_peer;
 mod ends;
 mod garbage;
 mod owners;
+mod passage;
 mod patience;
+mod starts;
 mod tls;
