@@ -22,6 +22,7 @@ pub enum Contender {
     Nginx,
     Aqueduct {
         window_ms: u64,
+        build: Option<Build>,
     },
     /// Passes bytes on and looks at none of them: what a relay can reach.
     Raw {
@@ -31,6 +32,13 @@ pub enum Contender {
         name: String,
         command: String,
     },
+}
+
+/// A way to start a program, and what it is called in the table.
+#[derive(Clone, Debug)]
+pub struct Build {
+    name: String,
+    command: String,
 }
 
 /// A relay that runs.
@@ -57,9 +65,16 @@ pub fn chosen(options: &Options) -> Outcome<Vec<Contender>> {
         };
         Ok(match name.split_once(':') {
             None if name == "nginx" => Contender::Nginx,
-            Some(("aqueduct", text)) => Contender::Aqueduct {
-                window_ms: window(text)?,
-            },
+            Some(("aqueduct", text)) => {
+                let (text, build) = match text.split_once('@') {
+                    Some((text, build)) => (text, Some(named(&options.builds, build)?)),
+                    None => (text, None),
+                };
+                Contender::Aqueduct {
+                    window_ms: window(text)?,
+                    build,
+                }
+            }
             Some(("raw", text)) => Contender::Raw {
                 window_ms: window(text)?,
             },
@@ -70,14 +85,17 @@ pub fn chosen(options: &Options) -> Outcome<Vec<Contender>> {
 }
 
 fn other(options: &Options, name: &str) -> Outcome<Contender> {
-    let mut relays = options
-        .relays
-        .iter()
-        .filter_map(|relay| relay.split_once('='));
-    let (name, command) = relays
+    let Build { name, command } = named(&options.relays, name)?;
+    Ok(Contender::Other { name, command })
+}
+
+/// The one of this name among those given as NAME=COMMAND.
+fn named(given: &[String], name: &str) -> Outcome<Build> {
+    let mut given = given.iter().filter_map(|given| given.split_once('='));
+    let (name, command) = given
         .find(|(known, _)| *known == name)
-        .ok_or_else(|| format!("{name}: neither known nor given with --relay"))?;
-    Ok(Contender::Other {
+        .ok_or_else(|| format!("{name}: neither known nor given with --relay or --build"))?;
+    Ok(Build {
         name: name.to_owned(),
         command: command.to_owned(),
     })
@@ -87,7 +105,10 @@ impl Contender {
     pub fn name(&self) -> String {
         match self {
             Self::Nginx => "nginx-rtmp".to_owned(),
-            Self::Aqueduct { window_ms } => format!("Aqueduct, {window_ms} ms"),
+            Self::Aqueduct { window_ms, build } => match build {
+                Some(build) => format!("Aqueduct ({}), {window_ms} ms", build.name),
+                None => format!("Aqueduct, {window_ms} ms"),
+            },
             Self::Raw { window_ms } => format!("raw fan-out, {window_ms} ms"),
             Self::Other { name, .. } => name.clone(),
         }
@@ -106,9 +127,16 @@ impl Contender {
             .transpose()?;
         let command = match self {
             Self::Nginx => nginx(options, ports, place)?,
-            Self::Aqueduct { window_ms } => {
+            Self::Aqueduct { window_ms, build } => {
+                let program = match build {
+                    Some(build) => build.command.clone(),
+                    None => options.aqueduct.clone(),
+                };
                 let http = http.unwrap_or_default();
-                aqueduct(options, ports, http, place, *window_ms)?
+                let configuration = aqueduct(options, ports, http, *window_ms)?;
+                fs::write(place.join("aqueduct.toml"), configuration)?;
+                let line = format!("{program} serve --config aqueduct.toml --data data");
+                shell(&line, ports, place)
             }
             Self::Raw { window_ms } => raw(options, ports, *window_ms)?,
             Self::Other { command, .. } => shell(command, ports, place),
@@ -181,13 +209,7 @@ fn nginx(options: &Options, ports: Ports, place: &Path) -> Outcome<Command> {
     Ok(command)
 }
 
-fn aqueduct(
-    options: &Options,
-    ports: Ports,
-    http: u16,
-    place: &Path,
-    window_ms: u64,
-) -> Outcome<Command> {
+fn aqueduct(options: &Options, ports: Ports, http: u16, window_ms: u64) -> Outcome<String> {
     let mut configuration = format!(
         "[rtmp]
         listen = \"127.0.0.1:{}\"
@@ -207,13 +229,7 @@ fn aqueduct(
         let url = format!("rtmp://127.0.0.1:{}/t{target}/{{stream}}", ports.sink);
         writeln!(configuration, "[[rules]]\nurl = \"{url}\"")?;
     }
-    let file = place.join("aqueduct.toml");
-    fs::write(&file, configuration)?;
-    let built = || env!("CARGO_BIN_EXE_aqueduct").into();
-    let mut command = Command::new(options.aqueduct.clone().unwrap_or_else(built));
-    command.arg("serve").arg("--config").arg(file);
-    command.arg("--data").arg(place.join("data"));
-    Ok(command)
+    Ok(configuration)
 }
 
 fn raw(options: &Options, ports: Ports, window_ms: u64) -> Outcome<Command> {

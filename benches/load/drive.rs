@@ -21,6 +21,9 @@ use std::time::Duration;
 const SWEEP: Duration = Duration::from_millis(1);
 const SWEEP_TURNS: usize = 8;
 
+/// Costs are also taken for stretches of this length, so that a moment of other work on the machine spoils only some of them.
+const STRETCH: Duration = Duration::from_millis(300);
+
 /// What one relay's turn gave.
 #[derive(Debug)]
 pub struct Figures {
@@ -36,6 +39,8 @@ pub struct Figures {
     pub findings: Findings,
     /// Targets whose connection ended.
     pub ended: usize,
+    /// Processor seconds per relayed GB, for every stretch.
+    pub stretches: Vec<f64>,
     /// Seconds that were measured.
     pub seconds: f64,
     /// How much later than planned publishers sent.
@@ -83,7 +88,14 @@ pub fn drive(options: &Options, scene: Scene, relay: &Relay) -> Outcome<Figures>
         .map(|line| start_beside(line, relay.program.pid()));
     (load.sent, load.received, load.blocked) = (0, 0, 0);
     load.lateness.clear();
-    load.until(begin + Duration::from_secs(options.seconds.into()))?;
+    let end = begin + Duration::from_secs(options.seconds.into());
+    let (mut stretches, mut exact, mut received) = (Vec::new(), before.exact, 0);
+    while clock::now() < end {
+        load.until(end.min(clock::now() + STRETCH))?;
+        let (now, bytes) = (relay.program.exact(), load.received - received);
+        stretches.push((now - exact) / bytes as f64 * 1e9);
+        (exact, received) = (now, load.received);
+    }
     let (after, own) = (relay.program.usage(), system::own_cpu() - own_before);
     let seconds = (clock::now() - begin).as_secs_f64();
     let rings = relay.ring_bytes().unwrap_or(0);
@@ -99,6 +111,7 @@ pub fn drive(options: &Options, scene: Scene, relay: &Relay) -> Outcome<Figures>
         usage: Usage {
             user: after.user - before.user,
             system: after.system - before.system,
+            exact: after.exact - before.exact,
             resident: after.resident,
         },
         rings,
@@ -106,6 +119,7 @@ pub fn drive(options: &Options, scene: Scene, relay: &Relay) -> Outcome<Figures>
         offered: load.sent * u64::from(options.targets),
         findings,
         ended,
+        stretches,
         seconds,
         lateness: load.lateness,
         blocked: load.blocked,

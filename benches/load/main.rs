@@ -27,7 +27,7 @@ use options::{Options, Role};
 use std::process::ExitCode;
 
 /// Whatever goes wrong ends the comparison, with its reason.
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -53,14 +53,21 @@ fn compare(options: &Options) -> Outcome<()> {
     table::announce(options);
     let mut results = Vec::new();
     for round in 1..=options.rounds {
-        for contender in &contenders {
-            eprintln!("round {round} of {}: {}", options.rounds, contender.name());
-            match run::run(options, contender) {
-                Ok(figures) => {
-                    eprintln!("    {}", table::line(&figures));
-                    results.push((contender.name(), figures));
+        eprintln!("round {round} of {}", options.rounds);
+        let turns = if options.together {
+            1
+        } else {
+            contenders.len()
+        };
+        for turn in contenders.chunks(contenders.len() / turns) {
+            for (contender, outcome) in turn.iter().zip(run::run_together(options, turn)) {
+                match outcome {
+                    Ok(figures) => {
+                        eprintln!("    {}: {}", contender.name(), table::line(&figures));
+                        results.push((contender.name(), figures));
+                    }
+                    Err(error) => eprintln!("    {}: failed: {error}", contender.name()),
                 }
-                Err(error) => eprintln!("    failed: {error}"),
             }
         }
     }

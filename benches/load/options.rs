@@ -1,14 +1,13 @@
 //! What the comparison is told.
 
 use clap::{Args, Parser, Subcommand};
-use std::path::PathBuf;
 
 /// Sends the same streams through one relay after the other, and prints what each of them costs and adds.
 #[derive(Debug, Parser)]
 #[command(name = "bench-load")]
 pub struct Options {
-    /// Which relays, in this order: nginx, aqueduct:WINDOW, raw:WINDOW (window in milliseconds), and the names given with
-    /// --relay.
+    /// Which relays, in this order: nginx, aqueduct:WINDOW, raw:WINDOW (window in milliseconds), the names given with
+    /// --relay, and aqueduct:WINDOW@NAME for those given with --build.
     #[arg(
         long,
         value_delimiter = ',',
@@ -53,13 +52,18 @@ pub struct Options {
     #[arg(long, default_value_t = 8)]
     pub seconds: u32,
 
-    /// Seconds of the same load before.
-    #[arg(long, default_value_t = 2)]
+    /// Seconds of the same load before, in which buffers and rings fill.
+    #[arg(long, default_value_t = 6)]
     pub warmup: u32,
 
     /// How often each relay gets its turn.
     #[arg(long, default_value_t = 3)]
     pub rounds: u32,
+
+    /// Runs all relays at the same time, each with the whole load. What else happens on the machine then meets all of them
+    /// alike, so that their costs can be compared where it is never quiet; latencies cannot.
+    #[arg(long)]
+    pub together: bool,
 
     /// How many of the targets check every message; the rest discards in the kernel.
     #[arg(long, default_value_t = 16)]
@@ -87,9 +91,13 @@ pub struct Options {
     #[arg(long, default_value_t = -10, allow_hyphen_values = true)]
     pub priority: i32,
 
-    /// The gateway's binary; without it, the one of the same build.
-    #[arg(long)]
-    pub aqueduct: Option<PathBuf>,
+    /// How the gateway is called; without it, the one of the same build.
+    #[arg(long, default_value = env!("CARGO_BIN_EXE_aqueduct"))]
+    pub aqueduct: String,
+
+    /// Another build of the gateway, or the same one called otherwise: NAME=PATH, or NAME=env A=B PATH.
+    #[arg(long = "build", value_name = "NAME=COMMAND")]
+    pub builds: Vec<String>,
 
     /// More of the gateway's configuration, as TOML.
     #[arg(long, default_value = "")]

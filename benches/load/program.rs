@@ -20,6 +20,8 @@ pub struct Usage {
     pub user: f64,
     /// Processor seconds in the kernel.
     pub system: f64,
+    /// Processor seconds, to the nanosecond.
+    pub exact: f64,
     /// Resident memory, in bytes.
     pub resident: u64,
 }
@@ -54,9 +56,15 @@ impl Program {
             let Some(one) = usage_of(pid) else { continue };
             sum.user += one.user;
             sum.system += one.system;
+            sum.exact += exact_of(pid);
             sum.resident += one.resident;
         }
         sum
+    }
+
+    /// Processor seconds of it and all that it has started.
+    pub fn exact(&self) -> f64 {
+        family(self.pid()).into_iter().map(exact_of).sum()
     }
 }
 
@@ -89,6 +97,18 @@ fn family(root: u32) -> Vec<u32> {
     family
 }
 
+/// Processor seconds of a process's threads, as the scheduler counts them. A thread that has ended is missed.
+fn exact_of(pid: u32) -> f64 {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return 0.0;
+    };
+    let nanoseconds = threads.flatten().filter_map(|thread| {
+        let text = fs::read_to_string(thread.path().join("schedstat")).ok()?;
+        text.split_whitespace().next()?.parse::<u64>().ok()
+    });
+    nanoseconds.sum::<u64>() as f64 / 1e9
+}
+
 fn usage_of(pid: u32) -> Option<Usage> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name, in parentheses, may hold anything. What follows begins with the third field (proc(5)).
@@ -105,6 +125,7 @@ fn usage_of(pid: u32) -> Option<Usage> {
     Some(Usage {
         user,
         system,
+        exact: 0.0,
         resident: resident * 1024,
     })
 }

@@ -1,7 +1,7 @@
 //! One relay's turn: it is started, publishers and targets are brought together, and the load is driven through it.
 
 use crate::Outcome;
-use crate::contender::{Contender, Ports, free_port};
+use crate::contender::{Contender, Ports, Relay, free_port};
 use crate::drive::{self, Figures};
 use crate::frames::Frames;
 use crate::greet;
@@ -10,6 +10,7 @@ use crate::sink::{Sink, Speaks};
 use aqueduct::rtmp::chunk::Reader;
 use bytes::BytesMut;
 use std::net::{Ipv4Addr, TcpStream};
+use std::sync::Barrier;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
@@ -26,8 +27,31 @@ pub struct Scene {
     pub frames: Frames,
 }
 
-/// Runs one relay, from its start to its end.
-pub fn run(options: &Options, contender: &Contender) -> Outcome<Figures> {
+/// Runs relays at the same time, from their start to their end.
+pub fn run_together(options: &Options, contenders: &[Contender]) -> Vec<Outcome<Figures>> {
+    let all_set = Barrier::new(contenders.len());
+    std::thread::scope(|scope| {
+        let start = |contender| {
+            let all_set = &all_set;
+            scope.spawn(move || run(options, contender, all_set))
+        };
+        let running: Vec<_> = contenders.iter().map(start).collect();
+        let outcomes = running.into_iter().map(|thread| thread.join());
+        outcomes
+            .map(|outcome| outcome.unwrap_or_else(|_| Err("the load panicked".into())))
+            .collect()
+    })
+}
+
+fn run(options: &Options, contender: &Contender, all_set: &Barrier) -> Outcome<Figures> {
+    let scene = prepare(options, contender);
+    // Also after a failure: the others wait.
+    all_set.wait();
+    let (scene, relay) = scene?;
+    drive::drive(options, scene, &relay)
+}
+
+fn prepare(options: &Options, contender: &Contender) -> Outcome<(Scene, Relay)> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -49,13 +73,12 @@ pub fn run(options: &Options, contender: &Contender) -> Outcome<Figures> {
         .await
         .map_err(|_| format!("not all were connected within {GREETING:?}"))?
     });
-    let scene = match scene {
+    match scene {
         Err(error) if relay.program.has_ended() => {
-            return Err(format!("the relay ended at once ({error})").into());
+            Err(format!("the relay ended at once ({error})").into())
         }
-        other => other?,
-    };
-    drive::drive(options, scene, &relay)
+        other => Ok((other?, relay)),
+    }
 }
 
 async fn set(options: &Options, raw: bool, listener: TcpListener, rtmp: u16) -> Outcome<Scene> {

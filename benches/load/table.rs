@@ -47,8 +47,9 @@ pub fn line(figures: &Figures) -> String {
     let cost = Cost::of(figures);
     let [p50, p99, max] = latencies(figures);
     format!(
-        "{:.3} s/GB (user {:.3}, system {:.3}), latency {p50:.1} / {p99:.1} / {max:.1} ms, {:.0} MB, {} of {} MB{}",
-        cost.user + cost.system,
+        "{:.3} s/GB, undisturbed {:.3} (user {:.3}, system {:.3}), latency {p50:.1} / {p99:.1} / {max:.1} ms, {:.0} MB, {} of {} MB{}",
+        figures.usage.exact / figures.relayed as f64 * 1e9,
+        undisturbed(&[figures]),
         cost.user,
         cost.system,
         megabytes(figures.usage.resident),
@@ -64,12 +65,12 @@ pub fn print(contenders: &[Contender], results: &[(String, Figures)]) {
         let own = results.iter().filter(|(of, _)| of == name);
         own.map(|(_, figures)| figures).collect()
     };
-    let total = |figures: &&Figures| Cost::of(figures).user + Cost::of(figures).system;
-    let nginx = median(of("nginx-rtmp").iter().map(total).collect());
+    let total = |figures: &&Figures| figures.usage.exact / figures.relayed as f64 * 1e9;
+    let nginx = undisturbed(&of("nginx-rtmp"));
     println!(
-        "| relay | CPU s/GB (range) | to nginx-rtmp | user | system | p50 ms | p99 ms | max ms | RSS MB | rings MB | lost | reordered | steps back | delivered | remarks |"
+        "| relay | CPU s/GB (range) | undisturbed | to nginx-rtmp | user | system | p50 ms | p99 ms | max ms | RSS MB | rings MB | lost | reordered | steps back | delivered | remarks |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
     for contender in contenders {
         let name = contender.name();
         let figures = of(&name);
@@ -88,7 +89,7 @@ pub fn print(contenders: &[Contender], results: &[(String, Figures)]) {
         });
         let cost = median(totals);
         let ratio = if nginx > 0.0 {
-            format!("{:.2}", cost / nginx)
+            format!("{:.2}", undisturbed(&figures) / nginx)
         } else {
             "-".to_owned()
         };
@@ -100,7 +101,8 @@ pub fn print(contenders: &[Contender], results: &[(String, Figures)]) {
         notes.sort();
         notes.dedup();
         println!(
-            "| {name} | {cost:.3} ({least:.3} - {most:.3}) | {ratio} | {:.3} | {:.3} | {:.1} | {:.1} | {:.1} | {:.0} | {:.0} | {} | {} | {} | {:.3} | {} |",
+            "| {name} | {cost:.3} ({least:.3} - {most:.3}) | {:.3} | {ratio} | {:.3} | {:.3} | {:.1} | {:.1} | {:.1} | {:.0} | {:.0} | {} | {} | {} | {:.3} | {} |",
+            undisturbed(&figures),
             middle(&|one| Cost::of(one).user),
             middle(&|one| Cost::of(one).system),
             middle(&|one| latencies(one)[0]),
@@ -130,6 +132,14 @@ impl Cost {
             system: figures.usage.system / gigabytes,
         }
     }
+}
+
+/// What it costs when nothing else happens on the machine: the lower quartile of all stretches.
+fn undisturbed(figures: &[&Figures]) -> f64 {
+    let stretches = figures.iter().flat_map(|one| one.stretches.iter().copied());
+    let mut stretches: Vec<f64> = stretches.filter(|cost| cost.is_finite()).collect();
+    stretches.sort_by(f64::total_cmp);
+    stretches.get(stretches.len() / 4).copied().unwrap_or(0.0)
 }
 
 /// What speaks against a row: a load that could not keep up, or a relay that could not.
