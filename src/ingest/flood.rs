@@ -11,7 +11,9 @@ const BYTES_PER_SECOND: u64 = INGEST_BITS_PER_SECOND_MAX / 8;
 /// What a publisher has left to send now.
 #[derive(Clone, Debug)]
 pub struct Allowance {
-    bytes: u64,
+    /// Below zero where a read took more than was left: what is owed is waited for, or many small overdrafts would be a
+    /// rate of their own.
+    bytes: i64,
     messages: u64,
     filled: Duration,
 }
@@ -20,7 +22,7 @@ impl Allowance {
     /// A full allowance.
     pub fn new(now: Duration) -> Self {
         Self {
-            bytes: BYTES_PER_SECOND * BURST_SECONDS,
+            bytes: (BYTES_PER_SECOND * BURST_SECONDS).cast_signed(),
             messages: u64::from(MESSAGES_PER_SECOND_MAX) * BURST_SECONDS,
             filled: now,
         }
@@ -34,7 +36,8 @@ impl Allowance {
 
     /// Takes what was read; says whether the messages are still within bounds.
     pub fn take(&mut self, bytes: usize, messages: u64) -> bool {
-        self.bytes = self.bytes.saturating_sub(bytes as u64);
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.bytes = self.bytes.saturating_sub(bytes);
         let within = self.messages >= messages;
         self.messages = self.messages.saturating_sub(messages);
         within
@@ -45,13 +48,17 @@ impl Allowance {
         let Ok(millis @ 1..) = u64::try_from(millis) else {
             return;
         };
-        self.filled = now;
-        let grown = |left: u64, per_second: u64| {
-            let more = per_second.saturating_mul(millis) / 1000;
-            left.saturating_add(more).min(per_second * BURST_SECONDS)
-        };
-        self.bytes = grown(self.bytes, BYTES_PER_SECOND);
-        self.messages = grown(self.messages, u64::from(MESSAGES_PER_SECOND_MAX));
+        // Whole milliseconds only: what is left of one counts at the next time.
+        self.filled += Duration::from_millis(millis);
+        let grown = |per_second: u64| per_second.saturating_mul(millis) / 1000;
+        let bytes = i64::try_from(grown(BYTES_PER_SECOND)).unwrap_or(i64::MAX);
+        let full = (BYTES_PER_SECOND * BURST_SECONDS).cast_signed();
+        self.bytes = self.bytes.saturating_add(bytes).min(full);
+        let messages = u64::from(MESSAGES_PER_SECOND_MAX);
+        self.messages = self
+            .messages
+            .saturating_add(grown(messages))
+            .min(messages * BURST_SECONDS);
     }
 }
 
@@ -72,9 +79,27 @@ mod tests {
     #[test]
     fn a_flood_of_bytes_waits_until_time_has_passed() {
         let mut allowance = Allowance::new(Duration::ZERO);
-        allowance.take(usize::MAX, 0);
+        allowance.take(125_000_000, 0);
         assert!(!allowance.may_read(Duration::ZERO));
         assert!(allowance.may_read(Duration::from_millis(30)));
+    }
+
+    #[test]
+    fn a_flood_in_large_reads_keeps_to_the_rate() {
+        let mut allowance = Allowance::new(Duration::ZERO);
+        let mut taken = 0u64;
+        // Looked at four times a millisecond for ten seconds, 256 KiB whenever anything may be read.
+        for quarter in 0..40_000u32 {
+            if allowance.may_read(Duration::from_micros(250) * quarter) {
+                allowance.take(256 * 1024, 0);
+                taken += 256 * 1024;
+            }
+        }
+        let due = BYTES_PER_SECOND * (BURST_SECONDS + 10);
+        assert!(
+            (due - 512 * 1024..due + 512 * 1024).contains(&taken),
+            "{taken}"
+        );
     }
 
     #[test]

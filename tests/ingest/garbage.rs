@@ -148,6 +148,7 @@ async fn a_publisher_that_floods_is_slowed_down_and_holds_up_nobody() {
         let mut literal = rule(1, &target.url("x"));
         literal.stream = aqueduct::rule::StreamPattern::parse("cam").unwrap();
         gateway.wish([literal]);
+        let began = Instant::now();
         let mut publisher = Publisher::connect(gateway.address, "flood").await;
         publisher.start(0).await;
         let chunks = publisher.chunks(MediaKind::Video, 0, &key(4_000_000));
@@ -157,13 +158,13 @@ async fn a_publisher_that_floods_is_slowed_down_and_holds_up_nobody() {
             gateway.diary.received().bytes >= 130_000_000
         })
         .await;
-        let (before, began) = (gateway.diary.received().bytes, Instant::now());
         another_stream_gets_through(gateway.address, &mut target).await;
-        let more = gateway.diary.received().bytes - before;
-        let allowed = 12_500_000.0 * (began.elapsed().as_secs_f64() + 1.0) + 5_000_000.0;
+        // Counted from the beginning: on a slow machine a part of the burst is unspent here.
+        let received = gateway.diary.received().bytes;
+        let allowed = 12_500_000.0 * (10.5 + began.elapsed().as_secs_f64());
         assert!(
-            (more as f64) < allowed,
-            "{more} bytes in {:?}",
+            (received as f64) < allowed,
+            "{received} bytes in {:?}",
             began.elapsed()
         );
         assert!(!flood.is_over(), "it waits and is not cut off");
