@@ -458,3 +458,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_tc_url_is_a_place_whose_whole_path_is_the_app() {
+    for (tc_url, app) in [
+        ("rtmp://h/app", "app"),
+        ("rtmp://h:1936/app/", "app"),
+        ("rtmps://h/app/instance", "app/instance"),
+        ("rtmp://h/app?token=a/b", "app?token=a/b"),
+        ("rtmp://h/app/instance?token=a", "app/instance?token=a"),
+    ] {
+        let url = TargetUrl::at(tc_url, "name?key=x/y").unwrap();
+        assert_eq!((url.app(), url.name()), (app, "name?key=x/y"), "{tc_url}");
+        assert_eq!(url.tc_url(), tc_url.trim_end_matches('/'));
+    }
+    for (tc_url, error) in [
+        ("http://h/app", UrlError::Scheme),
+        ("rtmp://h", UrlError::MissingApp),
+        ("rtmp://h/", UrlError::MissingApp),
+        ("rtmp:///app", UrlError::Host),
+        ("/app", UrlError::Scheme),
+        ("", UrlError::Scheme),
+    ] {
+        assert_eq!(TargetUrl::at(tc_url, "name").err(), Some(error), "{tc_url}");
+    }
+}

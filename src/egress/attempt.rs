@@ -264,11 +264,7 @@ async fn receive(
 fn follow(from: &TargetUrl, redirect: &Redirect) -> Option<TargetUrl> {
     let to = match redirect {
         Redirect::Url(url) => TargetUrl::parse(url).ok()?,
-        Redirect::TcUrl(tc_url) => {
-            // Our name may have slashes of its own, so the place is read with another one, which then makes room for it.
-            let place = TargetUrl::parse(&format!("{}/-", tc_url.trim_end_matches('/'))).ok()?;
-            place.with_name(from.name().to_owned())
-        }
+        Redirect::TcUrl(tc_url) => TargetUrl::at(tc_url, from.name()).ok()?,
     };
     let downgrade = from.scheme() == Scheme::Rtmps && to.scheme() == Scheme::Rtmp;
     (!downgrade).then_some(to)

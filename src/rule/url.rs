@@ -132,32 +132,36 @@ impl TargetUrl {
     /// # Errors
     /// The text is no RTMP URL with host, app and name, or one of them is over its bound.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
-        if text.len() > URL_BYTES_MAX {
-            return Err(UrlError::TooLong(text.len()));
-        }
-        if let Some(at) = text.find(|c: char| c.is_control() || c.is_whitespace()) {
-            return Err(UrlError::Blank(at));
-        }
-        let (scheme, rest) = text.split_once("://").ok_or(UrlError::Scheme)?;
-        let scheme = Scheme::of(scheme).ok_or(UrlError::Scheme)?;
-        let (authority, path) = match rest.find(['/', '?', '#']) {
-            Some(end) => rest.split_at(end),
-            None => (rest, ""),
+        let place = place(text)?;
+        let (app, name) = app_and_name(place.path)?;
+        Self::put_together(place, app, name, text)
+    }
+
+    /// A name at the place that a tcUrl stands for, as servers write it in a redirect: all of its path is the app.
+    ///
+    /// # Errors
+    /// The tcUrl is no RTMP URL with host and app, or one part is over its bound.
+    pub fn at(tc_url: &str, name: &str) -> Result<Self, UrlError> {
+        let place = place(tc_url)?;
+        let app = match place.path.contains('?') {
+            true => place.path,
+            false => place.path.trim_end_matches('/'),
         };
-        let (credentials, address) = match authority.rsplit_once('@') {
-            Some((info, address)) => (Some(user_info(info)?), address),
-            None => (None, authority),
-        };
-        let (host, port) = host_and_port(address)?;
-        let (app, name) = app_and_name(path)?;
+        let raw = format!("{tc_url}/{name}");
+        let app = app.strip_prefix('/').unwrap_or(app);
+        Self::put_together(place, app, name, &raw)
+    }
+
+    fn put_together(place: Place<'_>, app: &str, name: &str, raw: &str) -> Result<Self, UrlError> {
+        check(app, name)?;
         Ok(Self {
-            scheme,
-            host: host.to_owned(),
-            port,
+            scheme: place.scheme,
+            host: place.host.to_owned(),
+            port: place.port,
             app: app.into(),
             name: name.into(),
-            credentials,
-            raw: text.into(),
+            credentials: place.credentials,
+            raw: raw.into(),
         })
     }
 
@@ -298,6 +302,43 @@ impl fmt::Debug for TargetUrl {
     }
 }
 
+/// A URL whose path is not cut yet.
+struct Place<'a> {
+    scheme: Scheme,
+    credentials: Option<Credentials>,
+    host: &'a str,
+    port: Option<u16>,
+    /// From the slash on.
+    path: &'a str,
+}
+
+fn place(text: &str) -> Result<Place<'_>, UrlError> {
+    if text.len() > URL_BYTES_MAX {
+        return Err(UrlError::TooLong(text.len()));
+    }
+    if let Some(at) = text.find(|c: char| c.is_control() || c.is_whitespace()) {
+        return Err(UrlError::Blank(at));
+    }
+    let (scheme, rest) = text.split_once("://").ok_or(UrlError::Scheme)?;
+    let scheme = Scheme::of(scheme).ok_or(UrlError::Scheme)?;
+    let (authority, path) = match rest.find(['/', '?', '#']) {
+        Some(end) => rest.split_at(end),
+        None => (rest, ""),
+    };
+    let (credentials, address) = match authority.rsplit_once('@') {
+        Some((info, address)) => (Some(user_info(info)?), address),
+        None => (None, authority),
+    };
+    let (host, port) = host_and_port(address)?;
+    Ok(Place {
+        scheme,
+        credentials,
+        host,
+        port,
+        path,
+    })
+}
+
 fn user_info(info: &str) -> Result<Credentials, UrlError> {
     let (user, password) = info.split_once(':').unwrap_or((info, ""));
     if user.is_empty() {
@@ -356,14 +397,13 @@ fn app_and_name(path: &str) -> Result<(&str, &str), UrlError> {
         None if path.is_empty() => return Err(UrlError::MissingApp),
         None => return Err(UrlError::MissingName),
     };
-    let name = name.strip_prefix('/').unwrap_or(name);
-    if app
-        .split('?')
-        .next()
-        .unwrap_or_default()
-        .trim_matches('/')
-        .is_empty()
-    {
+    Ok((app, name.strip_prefix('/').unwrap_or(name)))
+}
+
+/// Whether both are there and within their bounds.
+fn check(app: &str, name: &str) -> Result<(), UrlError> {
+    let path = app.split('?').next().unwrap_or_default();
+    if path.trim_matches('/').is_empty() {
         return Err(UrlError::MissingApp);
     }
     if name.is_empty() {
@@ -375,5 +415,5 @@ fn app_and_name(path: &str) -> Result<(&str, &str), UrlError> {
     if name.len() > NAME_BYTES_MAX {
         return Err(UrlError::NameTooLong(name.len()));
     }
-    Ok((app, name))
+    Ok(())
 }
