@@ -76,6 +76,8 @@ pub struct Established {
     pub session: ClientSession,
     /// What the target sent and the session has not read.
     pub inbox: BytesMut,
+    /// Where it is: the rule's target, or where that has sent us.
+    pub place: TargetUrl,
 }
 
 /// Where a connection led.
@@ -87,7 +89,7 @@ enum Answer {
 }
 
 impl Reach {
-    /// Tries to have `url` take media. `watch` is told of every step that is begun.
+    /// Tries to have `url` take media. `watch` is told of every step that is begun, and where.
     ///
     /// # Errors
     /// Whatever stands in the way; see [`Failure::next`].
@@ -95,15 +97,18 @@ impl Reach {
         &self,
         url: &TargetUrl,
         manner: &Manner,
-        mut watch: impl FnMut(Step),
+        mut watch: impl FnMut(Step, &TargetUrl),
     ) -> Result<Established, Failure> {
         let mut url = url.clone();
         let (mut redirects, mut rounds) = (0, 0);
         let mut auth_query = None;
         loop {
             let answer = self
-                .connect(&url, manner, auth_query.take(), &mut watch)
-                .await?;
+                .connect(&url, manner, auth_query.take(), &mut |step| {
+                    watch(step, &url)
+                })
+                .await
+                .map_err(|failure| failure.masked(&url))?;
             match answer {
                 Answer::Consent(established) => return Ok(*established),
                 Answer::Redirect(redirect) => {
@@ -162,11 +167,9 @@ impl Reach {
             transport,
             session,
             inbox,
+            place: url.clone(),
         };
-        let deadline = Instant::now() + CONSENT_TIMEOUT;
-        timeout_at(deadline, ask(talk, manner.depth, watch))
-            .await
-            .map_err(|_| too_slow("consent to publish", CONSENT_TIMEOUT))?
+        ask(talk, manner.depth, watch).await
     }
 }
 
@@ -210,8 +213,8 @@ async fn ask(
                     watch(Step::Publish);
                 }
                 stage = talk.session.stage();
-                talk.speak().await?;
-                talk.wait(began).await?;
+                let heard = timeout_at(began + CONSENT_TIMEOUT, talk.exchange(began)).await;
+                heard.map_err(|_| too_slow(awaited(stage), CONSENT_TIMEOUT))??;
             }
         }
     }
@@ -227,17 +230,13 @@ impl Established {
         Ok(event?)
     }
 
-    /// Sends what the session has to say.
-    async fn speak(&mut self) -> Result<(), Failure> {
+    /// Sends what the session has to say, and waits for bytes, or for the moment at which their absence means something.
+    async fn exchange(&mut self, began: Instant) -> Result<(), Failure> {
         let output = self.session.output().split();
         self.transport.write_all(&output).await?;
         self.transport.flush().await?;
-        Ok(())
-    }
-
-    /// Waits for bytes, or for the moment at which their absence means something.
-    async fn wait(&mut self, began: Instant) -> Result<(), Failure> {
-        let read = receive(&mut self.transport, &mut self.inbox, "before its consent");
+        let when = unanswered(self.session.stage());
+        let read = receive(&mut self.transport, &mut self.inbox, when);
         match self.session.deadline() {
             None => read.await,
             Some(deadline) => match timeout_at(began + deadline, read).await {
@@ -245,6 +244,24 @@ impl Established {
                 Err(_) => Ok(()),
             },
         }
+    }
+}
+
+/// What is waited for.
+fn awaited(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Connect => "answer to connect",
+        Stage::CreateStream => "answer to createStream",
+        Stage::Publish | Stage::Live => "answer to publish",
+    }
+}
+
+/// When the target closed.
+fn unanswered(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Connect => "before its answer to connect",
+        Stage::CreateStream => "before its answer to createStream",
+        Stage::Publish | Stage::Live => "before its answer to publish",
     }
 }
 

@@ -7,6 +7,7 @@ use crate::rtmp::limits::{AUTH_ROUNDS_MAX, REDIRECTS_MAX};
 use crate::rtmp::session::Action;
 use crate::rtmp::session::client::{ClientError, Ended, Refused};
 use crate::rule::TargetUrl;
+use crate::secret::Secret;
 use std::io;
 use std::time::Duration;
 
@@ -99,6 +100,22 @@ impl Failure {
             | Self::AuthRounds
             | Self::FastCloses { .. } => Next::Never,
             _ => Next::Backoff,
+        }
+    }
+
+    /// The same failure, without what the target has echoed of the key that it was shown: after a redirect that is not the rule's.
+    pub(super) fn masked(self, shown: &TargetUrl) -> Self {
+        let masked = |said: Secret| Secret::new(shown.mask_echo(said.expose()));
+        match self {
+            Self::Refused(refused) => Self::Refused(Refused {
+                description: masked(refused.description),
+                ..refused
+            }),
+            Self::Ended(ended) => Self::Ended(Ended {
+                description: masked(ended.description),
+                ..ended
+            }),
+            other => other,
         }
     }
 

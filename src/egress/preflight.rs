@@ -71,11 +71,13 @@ pub async fn preflight(
         depth,
     };
     let mut begun: Vec<(Step, Instant)> = Vec::new();
+    let mut place = url.clone();
     let reached = reach
-        .establish(url, &manner, |step| {
+        .establish(url, &manner, |step, at| {
             if step == Step::Dial {
                 // A redirect, or a round of authentication: only the last connection counts.
                 begun.clear();
+                place = at.clone();
             }
             begun.push((step, Instant::now()));
         })
@@ -86,7 +88,7 @@ pub async fn preflight(
         let is_last = index + 1 == begun.len();
         let outcome = match &reached {
             Err(failure) if is_last => Err(failure.reason(url)),
-            _ => Ok(found(step, url)),
+            _ => Ok(found(step, &place)),
         };
         tried.push(Tried {
             rung: rung(step),
@@ -119,11 +121,11 @@ fn rung(step: Step) -> Rung {
     }
 }
 
-fn found(step: Step, url: &TargetUrl) -> String {
-    let port = url.port_or_default();
+fn found(step: Step, place: &TargetUrl) -> String {
+    let port = place.port_or_default();
     match step {
         Step::Dial => format!("connected to port {port}"),
-        Step::Tls => format!("the certificate is valid for {}", url.host()),
+        Step::Tls => format!("the certificate is valid for {}", place.host()),
         Step::Handshake => "the target speaks RTMP".to_owned(),
         Step::Connect => "the target accepts the app".to_owned(),
         Step::Publish => "the target accepts the stream key".to_owned(),

@@ -1,7 +1,7 @@
 //! A push: one target's life beside one stream's, attempt after attempt, until the stream ends, the rule goes, or the target
 //! has said that it never will.
 
-use super::attempt::{Depth, Manner, Reach, Step};
+use super::attempt::{Depth, Manner, Reach};
 use super::failure::{Failure, Next};
 use super::gate::StartGate;
 use super::plan::{PushId, PushOptions};
@@ -128,7 +128,7 @@ impl Push {
             depth: Depth::Publish,
         };
         let url = self.status.url();
-        let established = self.egress.reach.establish(&url, &manner, |_: Step| {});
+        let established = self.egress.reach.establish(&url, &manner, |_, _| {});
         let established = match self.unless_cut(established).await {
             Ok(established) => established.map_err(|failure| (failure, None))?,
             Err(cut) => return Ok(cut),

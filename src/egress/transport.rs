@@ -35,7 +35,13 @@ impl AsyncRead for Transport {
     ) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, into),
-            Self::Tls(tls) => Pin::new(tls).poll_read(cx, into),
+            Self::Tls(tls) => match Pin::new(tls).poll_read(cx, into) {
+                // A peer that closes without TLS's own goodbye has closed all the same.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    Poll::Ready(Ok(()))
+                }
+                read => read,
+            },
         }
     }
 }

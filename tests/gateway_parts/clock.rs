@@ -24,12 +24,20 @@ impl HandClock {
         Self { _release: release }
     }
 
-    /// Moves on in small steps, each with a little time for what it sets off.
+    /// Moves on in steps of a beat, each with a little time for what it sets off.
     pub async fn advance(&self, time: Duration) {
-        const STEP: Duration = Duration::from_millis(10);
+        self.step(time, Duration::from_millis(10)).await;
+    }
+
+    /// Moves on in large steps, where no beat has to be kept.
+    pub async fn leap(&self, time: Duration) {
+        self.step(time, Duration::from_millis(250)).await;
+    }
+
+    async fn step(&self, time: Duration, step: Duration) {
         let mut left = time;
         while !left.is_zero() {
-            let step = left.min(STEP);
+            let step = left.min(step);
             tokio::time::advance(step).await;
             left -= step;
             for _ in 0..4 {
