@@ -48,7 +48,8 @@ async fn gstreamer_publishes() {
         .await;
     let recording = nginx.recording("gst").await;
     for track in ['v', 'a'] {
-        let sent = packets::of_track(ffmpeg, &copy, track);
+        // When x264 gives out its last pictures, GStreamer stamps two of them alike.
+        let sent = packets::strictly_rising(packets::of_track(ffmpeg, &copy, track));
         let received = packets::of_track(ffmpeg, &recording, track);
         let cut = packets::assert_is_a_tail("gst", &received, &sent);
         // nginx records from the first picture on; sound that came before it is not its fault nor ours.

@@ -60,7 +60,9 @@ impl ingest::Watch for Observer {
             Ended::ShuttingDown => PublishEnd::Draining,
             Ended::Closed => PublishEnd::Closed,
             Ended::Idle => PublishEnd::Idle,
-            Ended::Flood | Ended::Deaf | Ended::Protocol(_) => PublishEnd::Protocol,
+            Ended::Flood | Ended::Deaf | Ended::Erratic | Ended::Protocol(_) => {
+                PublishEnd::Protocol
+            }
             Ended::Io(_) => PublishEnd::Lost,
         };
         PublishEnded {
@@ -112,9 +114,11 @@ impl ingest::Watch for Observer {
         add(received.data, |count| {
             metrics.tags.add(MediaKind::Data, count);
         });
-        add(received.clamped, |count| {
-            metrics.timestamp_repairs.add(RepairKind::Clamp, count);
-        });
+        for kind in RepairKind::ALL {
+            add(received.repairs.of(kind), |count| {
+                metrics.timestamp_repairs.add(kind, count);
+            });
+        }
         for (reason, count) in [
             (DropReason::BeforeKeyframe, received.drops.before_keyframe),
             (DropReason::NoHeader, received.drops.no_header),

@@ -114,7 +114,7 @@ fn stream_status(stream: &Stream, targets: u64) -> StreamStatus {
             .keyframe_interval_ms
             .and_then(|millis| u64::try_from(millis).ok()),
         ring_bytes: snapshot.ring_bytes as u64,
-        repairs: snapshot.repairs,
+        repairs: snapshot.repairs.total(),
         targets,
     }
 }

@@ -91,6 +91,9 @@ pub enum Ended {
     /// More messages than any encoder sends.
     #[error("more messages than an encoder sends")]
     Flood,
+    /// Its clock jumps all the time.
+    #[error("its timestamps jumped more than ten times in a minute")]
+    Erratic,
     /// It does not read our answers.
     #[error("it does not read what it is sent")]
     Deaf,
@@ -340,16 +343,20 @@ impl Connection {
                 Err(error) => break Err(error.into()),
             }
         };
-        let (drops, clamped) = batch.losses();
+        let (drops, repairs) = batch.losses();
+        let erratic = batch.is_erratic();
         drop(batch);
         received.drops += drops;
-        received.clamped += clamped;
+        received.repairs += repairs;
         let left = unread.len();
         self.buffer.left(left);
         if !allowance.take(size - left, messages) {
             return Err(Ended::Flood);
         }
-        outcome
+        match outcome {
+            Ok(()) if erratic => Err(Ended::Erratic),
+            outcome => outcome,
+        }
     }
 
     /// Sends what the session has to say, as far as there is room; the rest goes out at the next beat.

@@ -9,6 +9,7 @@ mod socket;
 pub use admission::{Admission, Apps, PublishAttempt, PublishAuth, Refused, Verdict};
 pub use connection::{Ended, NotPublished};
 
+use crate::media::timeline::Repairs;
 use crate::net::listener::Acceptor;
 use crate::net::permits::Permit;
 use crate::relay::status::Drops;
@@ -82,7 +83,7 @@ pub struct Received {
     /// Tags that were left out.
     pub drops: Drops,
     /// Timestamps that were repaired.
-    pub clamped: u64,
+    pub repairs: Repairs,
 }
 
 /// An open listener for publishers.

@@ -176,6 +176,17 @@ fn video_enhanced(first: u8, payload: &[u8]) -> Option<Shape> {
     })
 }
 
+/// Where the body of an enhanced video tag begins that has a composition time in front of its frame. `None` for any other
+/// form, and for a message of several tracks.
+pub(super) fn coded_frame_at(payload: &[u8]) -> Option<usize> {
+    let &first = payload.first()?;
+    let mut walk = Walk::new(first & 0x0F, payload);
+    walk.skip_mod_ex()?;
+    let (id, _) = walk.track(VIDEO_MULTITRACK)?;
+    let is_one = matches!(id, TrackId::One(_));
+    (is_one && walk.packet == PACKET_CODED).then(|| payload.len() - walk.rest.len())
+}
+
 fn audio(payload: &[u8]) -> Option<Shape> {
     let Some(&first) = payload.first() else {
         return Some(mark(Track::AUDIO));

@@ -7,42 +7,41 @@
 const WRAP_31_WINDOW: i64 = 60_000;
 const HALF: i64 = 1 << 31;
 
-/// Turns one track's wire stamps into milliseconds that never wrap.
+/// One input's clock. Whoever asks says what the stamp is near to: the track's last place or, for a track that begins, the
+/// place of another one.
 #[derive(Clone, Debug, Default)]
 pub struct Unwrap {
-    last: Option<i64>,
     uses_32_bits: bool,
 }
 
 impl Unwrap {
-    /// The stamp's place on the line. The first stamp stands for itself; each later one is the nearest to the one before.
-    pub fn place(&mut self, wire: u32) -> i64 {
+    /// The stamp's place on the line: the nearest to the one before it. The first stamp of all stands for itself.
+    pub fn place(&mut self, wire: u32, near: Option<i64>) -> i64 {
+        self.uses_32_bits |= i64::from(wire) >= HALF;
+        self.peek(wire, near)
+    }
+
+    /// The same for a stamp that says nothing about the clock's width, because it need not come from that clock.
+    pub fn peek(&self, wire: u32, near: Option<i64>) -> i64 {
         let wire = i64::from(wire);
-        self.uses_32_bits |= wire >= HALF;
-        let place = match self.last {
-            None => wire,
-            Some(last) if self.uses_32_bits => {
-                let step = (wire - last).rem_euclid(2 * HALF);
-                last + if step < HALF { step } else { step - 2 * HALF }
-            }
-            Some(last) => {
-                let phase = last.rem_euclid(HALF);
-                let cycle = last - phase;
-                let (was_before, is_after) =
-                    (phase >= HALF - WRAP_31_WINDOW, wire < WRAP_31_WINDOW);
-                let (was_after, is_before) =
-                    (phase < WRAP_31_WINDOW, wire >= HALF - WRAP_31_WINDOW);
-                if was_before && is_after {
-                    cycle + HALF + wire
-                } else if was_after && is_before && cycle >= HALF {
-                    cycle - HALF + wire
-                } else {
-                    cycle + wire
-                }
-            }
+        let Some(last) = near else {
+            return wire;
         };
-        self.last = Some(place);
-        place
+        if self.uses_32_bits {
+            let step = (wire - last).rem_euclid(2 * HALF);
+            return last + if step < HALF { step } else { step - 2 * HALF };
+        }
+        let phase = last.rem_euclid(HALF);
+        let cycle = last - phase;
+        let was_at_end = phase >= HALF - WRAP_31_WINDOW;
+        let was_at_beginning = phase < WRAP_31_WINDOW;
+        if was_at_end && wire < WRAP_31_WINDOW {
+            cycle + HALF + wire
+        } else if was_at_beginning && wire >= HALF - WRAP_31_WINDOW && cycle >= HALF {
+            cycle - HALF + wire
+        } else {
+            cycle + wire
+        }
     }
 }
 
@@ -53,7 +52,9 @@ mod tests {
 
     fn places(wire: &[u32]) -> Vec<i64> {
         let mut unwrap = Unwrap::default();
-        wire.iter().map(|&stamp| unwrap.place(stamp)).collect()
+        let mut last = None;
+        let mut place = |&stamp: &u32| *last.insert(unwrap.place(stamp, last));
+        wire.iter().map(&mut place).collect()
     }
 
     #[test]
@@ -103,6 +104,21 @@ mod tests {
         assert_eq!(places(&[5_000_000, 0]), [5_000_000, 0]);
     }
 
+    #[test]
+    fn a_track_that_begins_behind_a_wrap_stands_beside_the_others() {
+        let mut unwrap = Unwrap::default();
+        let video = unwrap.place(0xFFFF_FFF0, None);
+        assert_eq!(unwrap.place(0x10, Some(video)), 0x1_0000_0010);
+    }
+
+    #[test]
+    fn a_stamp_from_elsewhere_does_not_tell_the_width() {
+        let mut unwrap = Unwrap::default();
+        let last = unwrap.place(0x7FFF_FFF0, None);
+        unwrap.peek(0xFFFF_0000, Some(last));
+        assert_eq!(unwrap.place(0x10, Some(last)), 0x8000_0010);
+    }
+
     proptest! {
         #[test]
         fn steady_clocks_of_either_width_rise_for_ever(
@@ -112,11 +128,12 @@ mod tests {
             let mask = (1u64 << bits) - 1;
             let mut unwrap = Unwrap::default();
             let mut truth = start & mask;
-            let first = unwrap.place(truth as u32) - truth as i64;
-            prop_assert_eq!(first, 0);
+            let mut last = unwrap.place(truth as u32, None);
+            prop_assert_eq!(last, truth as i64);
             for step in steps {
                 truth += step;
-                prop_assert_eq!(unwrap.place((truth & mask) as u32), truth as i64);
+                last = unwrap.place((truth & mask) as u32, Some(last));
+                prop_assert_eq!(last, truth as i64);
             }
         }
     }

@@ -6,6 +6,7 @@
 pub mod cursor;
 pub mod headers;
 pub mod hub;
+mod intake;
 pub mod limits;
 pub mod opening;
 pub mod ring;

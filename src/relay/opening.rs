@@ -2,7 +2,7 @@
 
 use super::headers::Headers;
 use super::limits::{HEADER_WAIT, HEADER_WAIT_BYTES_MAX, TAG_OVERHEAD_BYTES};
-use crate::media::Tag;
+use crate::media::{Shape, Tag};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -49,9 +49,18 @@ impl Opening {
         Self::Clear
     }
 
+    /// Whether a tag of this shape would wait.
+    pub fn holds(&self, shape: &Shape, headers: &Headers) -> bool {
+        match self {
+            Self::Clear => !is_ready(shape, headers),
+            Self::Holding { .. } => true,
+            Self::Over => false,
+        }
+    }
+
     /// Judges a tag that is not a header, with the headers in force now.
     pub fn admit(&mut self, tag: Tag, headers: &Headers, now: Duration) -> Admitted {
-        let ready = is_ready(&tag, headers);
+        let ready = is_ready(&tag.shape, headers);
         match self {
             Self::Clear if ready => Admitted::Now(tag),
             Self::Clear => {
@@ -66,7 +75,7 @@ impl Opening {
                 *bytes += cost(&tag);
                 held.push_back(tag);
                 let waited = now.saturating_sub(*since);
-                let complete = held.iter().all(|held| is_ready(held, headers));
+                let complete = held.iter().all(|held| is_ready(&held.shape, headers));
                 if complete || waited >= HEADER_WAIT || *bytes > HEADER_WAIT_BYTES_MAX {
                     self.release(headers, complete)
                 } else {
@@ -92,7 +101,7 @@ impl Opening {
         let all = held.len();
         let tags: Vec<Tag> = held
             .into_iter()
-            .filter(|tag| is_ready(tag, headers))
+            .filter(|tag| is_ready(&tag.shape, headers))
             .collect();
         Admitted::Released {
             dropped: all - tags.len(),
@@ -107,8 +116,8 @@ impl Default for Opening {
     }
 }
 
-fn is_ready(tag: &Tag, headers: &Headers) -> bool {
-    !tag.shape.class.is_frame() || headers.serves(tag.shape.track, tag.shape.codec)
+fn is_ready(shape: &Shape, headers: &Headers) -> bool {
+    !shape.class.is_frame() || headers.serves(shape.track, shape.codec)
 }
 
 fn cost(tag: &Tag) -> usize {

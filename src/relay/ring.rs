@@ -5,7 +5,7 @@ use super::limits::{
     AUDIO_ONLY_AFTER, AUDIO_START_DISTANCE_MS, RING_BYTES_MAX, RING_GOPS_MAX, RING_WINDOW_MS,
     TAG_OVERHEAD_BYTES,
 };
-use crate::media::{Class, MediaKind, Tag, TrackId};
+use crate::media::{Class, MediaKind, Shape, Tag, TrackId};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -83,6 +83,14 @@ impl Ring {
             began: None,
             wants_keyframe: true,
         }
+    }
+
+    /// Whether a tag of this shape would be let go, because the stream, or its new publisher, has not shown a keyframe yet. A
+    /// picture that is asked about counts as seen.
+    pub fn passes_over(&mut self, shape: &Shape) -> bool {
+        self.seen_video |= shape.track.kind == MediaKind::Video;
+        let may_begin = shape.class == Class::Keyframe && can_begin(shape);
+        self.wants_keyframe && self.seen_video && !may_begin && !shape.class.is_kept()
     }
 
     /// Appends a tag that arrived at `now` on the stream's own clock.
@@ -170,7 +178,7 @@ impl Ring {
     fn begins_gop(&self, tag: &Tag) -> bool {
         let shape = tag.shape;
         shape.class == Class::Keyframe
-            && matches!(shape.track.id, TrackId::One(0) | TrackId::Several)
+            && can_begin(&shape)
             && self.headers.serves(shape.track, shape.codec)
     }
 
@@ -232,6 +240,11 @@ impl Ring {
             self.starts.pop_front();
         }
     }
+}
+
+/// Whether its track is one that GOPs are cut by.
+fn can_begin(shape: &Shape) -> bool {
+    matches!(shape.track.id, TrackId::One(0) | TrackId::Several)
 }
 
 fn cost(tag: &Tag) -> usize {

@@ -1,5 +1,6 @@
 //! What a live stream looks like to those who watch it.
 
+use crate::media::timeline::{Repairs, Symptoms};
 use crate::media::{Class, Codec, MediaKind, Shape, Track};
 use std::ops::AddAssign;
 use std::time::Duration;
@@ -136,8 +137,10 @@ pub struct StreamSnapshot {
     pub peer: std::net::SocketAddr,
     /// The encoder's name for itself, as it gave it at `connect`.
     pub client: String,
-    /// Timestamps that had to be repaired.
-    pub repairs: u64,
+    /// Timestamps that had to be repaired, by kind.
+    pub repairs: Repairs,
+    /// What is the matter with its publisher's clock.
+    pub symptoms: Symptoms,
     /// What the ring holds, in bytes.
     pub ring_bytes: usize,
     /// The distance of the last two keyframes, in milliseconds.

@@ -3,15 +3,15 @@
 use super::cursor::{Cursor, Reached};
 use super::headers::Headers;
 use super::hub::{Claim, Hub};
-use super::opening::{Admitted, Opening};
-use super::ring::{Appended, Ring, RingLimits};
-use super::status::{Drops, StreamFigures, StreamSnapshot};
-use crate::media::timeline::Timeline;
-use crate::media::{Class, MediaKind, Shape, Tag};
+use super::intake::Intake;
+use super::ring::RingLimits;
+use super::status::{Drops, StreamSnapshot};
+use crate::media::timeline::Repairs;
+use crate::media::{MediaKind, Tag};
 use crate::rule::StreamKey;
 use bytes::Bytes;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
@@ -51,10 +51,7 @@ pub struct Stream {
 }
 
 struct Shared {
-    ring: Ring,
-    timeline: Timeline,
-    opening: Opening,
-    figures: StreamFigures,
+    intake: Intake,
     claim: Claim,
     /// Counts the publishers; who holds an older one may not append any more.
     epoch: u64,
@@ -71,10 +68,7 @@ impl Stream {
             began: Instant::now(),
             since: SystemTime::now(),
             shared: Mutex::new(Shared {
-                ring: Ring::new(limits),
-                timeline: Timeline::new(),
-                opening: Opening::new(),
-                figures: StreamFigures::default(),
+                intake: Intake::new(limits),
                 claim,
                 epoch: 0,
                 superseded: watch::Sender::new(false),
@@ -112,25 +106,26 @@ impl Stream {
 
     /// The headers in force now.
     pub fn headers(&self) -> Arc<Headers> {
-        Arc::clone(self.lock().ring.headers())
+        Arc::clone(self.lock().intake.ring.headers())
     }
 
     /// Timestamps that had to be repaired since the stream began.
     pub fn repairs(&self) -> u64 {
-        self.lock().timeline.clamped()
+        self.lock().intake.timeline.repairs().total()
     }
 
     /// What can be seen of it at this moment.
     pub fn snapshot(&self) -> StreamSnapshot {
         let mut shared = self.lock();
-        shared.figures.roll(self.began.elapsed());
+        shared.intake.figures.roll(self.began.elapsed());
         StreamSnapshot {
-            figures: shared.figures.clone(),
+            figures: shared.intake.figures.clone(),
             peer: shared.claim.peer,
             client: shared.claim.client.clone(),
-            repairs: shared.timeline.clamped(),
-            ring_bytes: shared.ring.bytes(),
-            keyframe_interval_ms: shared.ring.gop_ms(),
+            repairs: *shared.intake.timeline.repairs(),
+            symptoms: shared.intake.timeline.symptoms(),
+            ring_bytes: shared.intake.ring.bytes(),
+            keyframe_interval_ms: shared.intake.ring.gop_ms(),
         }
     }
 
@@ -146,7 +141,7 @@ impl Stream {
             let appended = self.appended();
             tokio::pin!(appended);
             appended.as_mut().enable();
-            if self.lock().ring.newest_start().is_some() {
+            if self.lock().intake.ring.newest_start().is_some() {
                 return;
             }
             appended.await;
@@ -192,9 +187,7 @@ impl Stream {
             let mut shared = self.lock();
             shared.epoch += 1;
             shared.claim = claim;
-            shared.timeline.begin_input();
-            shared.opening = Opening::new();
-            shared.ring.interrupt();
+            shared.intake.begin_input();
             let before = std::mem::replace(&mut shared.superseded, watch::Sender::new(false));
             before.send_replace(true);
         }
@@ -213,68 +206,12 @@ impl Stream {
             if shared.epoch != epoch || shared.end.is_some() {
                 return false;
             }
-            let now = self.began.elapsed();
-            let shared = &mut *shared;
-            let left = shared.opening.finish(shared.ring.headers());
-            shared.admit(left, now);
+            shared.intake.finish(self.began.elapsed());
             shared.end = Some(end);
         }
         self.ended.cancel();
         self.appended.notify_waiters();
         true
-    }
-}
-
-impl Shared {
-    fn push(&mut self, kind: MediaKind, wire: u32, payload: Bytes, now: std::time::Duration) {
-        let shape = Shape::of(kind, &payload);
-        self.figures.count(&shape, payload.len(), now);
-        if shape.class == Class::Malformed {
-            self.figures.drops.malformed += 1;
-            return;
-        }
-        if shape.class.is_kept() {
-            let dts = self.timeline.place_of_header(shape.track);
-            self.append(
-                Tag {
-                    shape,
-                    dts,
-                    payload,
-                },
-                now,
-            );
-            return;
-        }
-        let dts = self.timeline.place(shape.track, wire);
-        let tag = Tag {
-            shape,
-            dts,
-            payload,
-        };
-        let admitted = self.opening.admit(tag, self.ring.headers(), now);
-        self.admit(admitted, now);
-    }
-
-    fn admit(&mut self, admitted: Admitted, now: std::time::Duration) {
-        match admitted {
-            Admitted::Now(tag) => self.append(tag, now),
-            Admitted::Held => {}
-            Admitted::Dropped => self.figures.drops.no_header += 1,
-            Admitted::Released { tags, dropped } => {
-                self.figures.drops.no_header += dropped as u64;
-                for tag in tags {
-                    self.append(tag, now);
-                }
-            }
-        }
-    }
-
-    fn append(&mut self, tag: Tag, now: std::time::Duration) {
-        match self.ring.append(tag, now) {
-            Appended::Kept | Appended::Repeated => {}
-            Appended::BeforeKeyframe => self.figures.drops.before_keyframe += 1,
-            Appended::Refused => self.figures.drops.headers_full += 1,
-        }
     }
 }
 
@@ -298,7 +235,10 @@ impl Producer {
     pub fn batch(&self) -> Option<Batch<'_>> {
         let shared = self.stream.lock();
         (shared.epoch == self.epoch).then(|| Batch {
-            before: (shared.figures.drops, shared.timeline.clamped()),
+            before: (
+                shared.intake.figures.drops,
+                *shared.intake.timeline.repairs(),
+            ),
             shared: Some(shared),
             stream: &self.stream,
             now: self.stream.began.elapsed(),
@@ -339,27 +279,34 @@ impl Drop for Producer {
 pub struct Batch<'a> {
     shared: Option<MutexGuard<'a, Shared>>,
     stream: &'a Stream,
-    now: std::time::Duration,
-    before: (Drops, u64),
+    now: Duration,
+    before: (Drops, Repairs),
 }
 
 impl Batch<'_> {
     /// What was left out, and how many timestamps were repaired, since the batch began.
-    pub fn losses(&self) -> (Drops, u64) {
+    pub fn losses(&self) -> (Drops, Repairs) {
         let Some(shared) = &self.shared else {
             return Default::default();
         };
-        let (drops, clamped) = self.before;
+        let (drops, repairs) = self.before;
         (
-            shared.figures.drops.since(drops),
-            shared.timeline.clamped() - clamped,
+            shared.intake.figures.drops.since(drops),
+            shared.intake.timeline.repairs().since(&repairs),
         )
+    }
+
+    /// Whether the publisher's clock jumps so often that its connection should be ended; see
+    /// [`Timeline::is_erratic`](crate::media::timeline::Timeline::is_erratic).
+    pub fn is_erratic(&self) -> bool {
+        let shared = self.shared.as_ref();
+        shared.is_some_and(|shared| shared.intake.timeline.is_erratic(self.now))
     }
 
     /// Appends one message with its wire timestamp.
     pub fn push(&mut self, kind: MediaKind, wire: u32, payload: Bytes) {
         if let Some(shared) = &mut self.shared {
-            shared.push(kind, wire, payload, self.now);
+            shared.intake.push(kind, wire, payload, self.now);
         }
     }
 }
@@ -398,7 +345,10 @@ impl Consumer {
     /// Gives `sink` the next tags with their time for this target; see [`Cursor::drain`]. The stream's lock is held meanwhile.
     pub fn drain(&mut self, budget: usize, sink: impl FnMut(&Tag, u32)) -> Drained {
         let shared = self.stream.lock();
-        match (self.cursor.drain(&shared.ring, budget, sink), shared.end) {
+        match (
+            self.cursor.drain(&shared.intake.ring, budget, sink),
+            shared.end,
+        ) {
             (Reached::Budget, _) => Drained::More,
             (Reached::End | Reached::NoStart, Some(end)) => Drained::Ended(end),
             (Reached::End | Reached::NoStart, None) => Drained::CaughtUp,
@@ -407,12 +357,12 @@ impl Consumer {
 
     /// How far behind the newest tag this target's next one is, in milliseconds.
     pub fn lag_ms(&self) -> u64 {
-        self.cursor.lag_ms(&self.stream.lock().ring)
+        self.cursor.lag_ms(&self.stream.lock().intake.ring)
     }
 
     /// The time of the stream's newest tag, in milliseconds.
     pub fn newest_dts(&self) -> Option<i64> {
-        self.stream.lock().ring.newest_dts()
+        self.stream.lock().intake.ring.newest_dts()
     }
 
     /// Tags that this target could not be given because it fell too far behind.

@@ -2,6 +2,8 @@
 
 use crate::media::MediaKind;
 
+pub use crate::media::timeline::RepairKind;
+
 /// One value of a closed set.
 pub trait Label: Copy + Eq + 'static {
     /// Every value of the set. All of them are there from the start, at zero.
@@ -56,6 +58,21 @@ impl Label for MediaKind {
     }
 }
 
+impl Label for RepairKind {
+    const ALL: &'static [Self] = &Self::ALL;
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Clamp => "clamp",
+            Self::Rebase => "rebase",
+            Self::Gap => "gap",
+            Self::Wrap => "wrap",
+            Self::Cts => "cts",
+            Self::Stuck => "stuck",
+        }
+    }
+}
+
 label_set! {
     /// Why a tag was left out, for all targets or for one.
     DropReason {
@@ -69,14 +86,6 @@ label_set! {
         Malformed = "malformed",
         /// A target was so slow that the ring went on without it.
         Overtaken = "overtaken",
-    }
-}
-
-label_set! {
-    /// What was repaired in a timestamp.
-    RepairKind {
-        /// It stepped back and was held at its track's last one.
-        Clamp = "clamp",
     }
 }
 

@@ -80,6 +80,18 @@ pub fn assert_is_a_tail(what: &str, received: &[Packet], sent: &[Packet]) -> usi
     cut
 }
 
+/// What the gateway makes of an encoder's equal stamps: every packet a millisecond after the one before at the least, and shown
+/// when it was to be shown.
+pub fn strictly_rising(mut packets: Vec<Packet>) -> Vec<Packet> {
+    let mut last = i64::MIN;
+    for packet in &mut packets {
+        packet.dts = packet.dts.max(last + 1);
+        packet.pts = packet.pts.max(packet.dts);
+        last = packet.dts;
+    }
+    packets
+}
+
 fn packet(line: &str) -> Packet {
     let fields: Vec<&str> = line.split(',').map(str::trim).collect();
     let number = |at: usize| {

@@ -69,7 +69,7 @@ impl aqueduct::ingest::Watch for Diary {
         all.audio += received.audio;
         all.data += received.data;
         all.drops += received.drops;
-        all.clamped += received.clamped;
+        all.repairs += received.repairs;
     }
 }
 

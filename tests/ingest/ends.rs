@@ -6,6 +6,7 @@ use crate::gateway_parts::{
     Gateway, HandClock, Publisher, Setup, Target, Told, inter, rule, until,
 };
 use aqueduct::media::MediaKind;
+use aqueduct::media::timeline::RepairKind;
 use std::time::Duration;
 
 const WINDOWS: [u64; 2] = [0, 10];
@@ -83,6 +84,31 @@ async fn what_was_sent_before_the_connection_was_lost_arrives_all_the_same() {
             gateway.diary.until_line("ended").await,
             "ended live/cam: the connection was closed without an unpublish"
         );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_jumps_all_the_time_ends_the_publish_and_costs_no_frame() {
+    for window in WINDOWS {
+        let gateway = Gateway::start(setup(window)).await;
+        let mut target = Target::open().await;
+        let mut publisher = live(&gateway, &mut target).await;
+        let mut all = Vec::new();
+        for frame in 1..=11 {
+            all.extend(publisher.chunks(MediaKind::Video, frame * 60_000, &inter(frame)));
+        }
+        publisher.write(&all).await;
+        for frame in 1..=11 {
+            let expected = (MediaKind::Video, frame * 33, inter(frame).into());
+            assert_eq!(target.tag().await, expected);
+        }
+        target.goodbye().await;
+        assert_eq!(
+            gateway.diary.until_line("ended").await,
+            "ended live/cam: its timestamps jumped more than ten times in a minute"
+        );
+        let repairs = gateway.diary.received().repairs;
+        assert_eq!(repairs.of(RepairKind::Rebase), 11);
     }
 }
 

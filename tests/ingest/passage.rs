@@ -157,7 +157,8 @@ async fn time_goes_on_where_timestamps_grow_to_four_bytes() {
     }
 }
 
-/// A target's own clock passes the border too, after four hours and forty minutes; a jump of the publisher's stands in for them.
+/// A target's own clock passes the border too, after four hours and forty minutes; here they are one frame a second, as fast as
+/// they come.
 #[tokio::test]
 async fn a_target_gets_four_byte_timestamps_that_it_can_read() {
     let gateway = Gateway::start(setup(0)).await;
@@ -167,6 +168,11 @@ async fn a_target_gets_four_byte_timestamps_that_it_can_read() {
     publisher.start(0).await;
     target.publish().await;
     target.tags(4).await;
+    let seconds = 0x00FF_FFFE / 1000;
+    for second in 1..=seconds {
+        publisher.video(second * 1000, &inter(second)).await;
+        target.tags(1).await;
+    }
     for at in [0x00FF_FFFEu32, 0x00FF_FFFF, 0x0100_0000, 0x0100_0028] {
         let payload = [inter(at), vec![7; 10_000]].concat();
         publisher.video(at, &payload).await;

@@ -1,0 +1,44 @@
+//! How often a publisher's clock jumped lately.
+
+use super::limits::{JUMPS_MAX, JUMPS_WINDOW};
+use std::time::Duration;
+
+/// The newest jumps of one input.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Jumps {
+    at: [Option<Duration>; JUMPS_MAX + 1],
+    next: usize,
+}
+
+impl Jumps {
+    pub(super) fn note(&mut self, now: Duration) {
+        if let Some(oldest) = self.at.get_mut(self.next) {
+            *oldest = Some(now);
+        }
+        self.next = (self.next + 1) % self.at.len();
+    }
+
+    /// Whether there were more than [`JUMPS_MAX`] within [`JUMPS_WINDOW`].
+    pub(super) fn are_too_many(&self, now: Duration) -> bool {
+        let oldest = self.at.get(self.next).copied().flatten();
+        oldest.is_some_and(|at| now.saturating_sub(at) <= JUMPS_WINDOW)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_than_ten_in_a_minute_are_too_many() {
+        let mut jumps = Jumps::default();
+        let second = Duration::from_secs;
+        for at in 0..10 {
+            jumps.note(second(at));
+        }
+        assert!(!jumps.are_too_many(second(10)));
+        jumps.note(second(60));
+        assert!(jumps.are_too_many(second(60)));
+        assert!(!jumps.are_too_many(second(61)));
+    }
+}

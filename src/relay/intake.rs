@@ -1,0 +1,172 @@
+//! What becomes of a publisher's message: it is classified, placed in time, admitted, and appended to the ring.
+
+use super::opening::{Admitted, Opening};
+use super::ring::{Appended, Ring, RingLimits};
+use super::status::StreamFigures;
+use crate::media::timeline::Timeline;
+use crate::media::{Class, Composition, MediaKind, Shape, Tag};
+use bytes::Bytes;
+use std::time::Duration;
+
+/// A stream's media, from the message to the ring. Outlives its publishers.
+pub(super) struct Intake {
+    pub(super) ring: Ring,
+    pub(super) timeline: Timeline,
+    pub(super) figures: StreamFigures,
+    opening: Opening,
+}
+
+impl Intake {
+    pub(super) fn new(limits: RingLimits) -> Self {
+        Self {
+            ring: Ring::new(limits),
+            timeline: Timeline::default(),
+            figures: StreamFigures::default(),
+            opening: Opening::new(),
+        }
+    }
+
+    /// Another publisher follows.
+    pub(super) fn begin_input(&mut self) {
+        self.timeline.begin_input();
+        self.opening = Opening::new();
+        self.ring.interrupt();
+    }
+
+    /// Takes a message with its wire timestamp, which arrived at `now` on the stream's own clock.
+    pub(super) fn push(&mut self, kind: MediaKind, wire: u32, payload: Bytes, now: Duration) {
+        let shape = Shape::of(kind, &payload);
+        self.figures.count(&shape, payload.len(), now);
+        if shape.class == Class::Malformed {
+            self.figures.drops.malformed += 1;
+            return;
+        }
+        if shape.class.is_kept() {
+            let dts = self.timeline.place_of_header(shape.track);
+            self.append(
+                Tag {
+                    shape,
+                    dts,
+                    payload,
+                },
+                now,
+            );
+            return;
+        }
+        // What nobody is given takes no time: a publisher's line begins with its first keyframe.
+        if !self.opening.holds(&shape, self.ring.headers()) && self.ring.passes_over(&shape) {
+            self.figures.drops.before_keyframe += 1;
+            return;
+        }
+        let tag = self.place(shape, wire, payload, now);
+        let admitted = self.opening.admit(tag, self.ring.headers(), now);
+        self.admit(admitted, now);
+    }
+
+    /// Nothing comes any more: what waits for a header is judged by those that came.
+    pub(super) fn finish(&mut self, now: Duration) {
+        let left = self.opening.finish(self.ring.headers());
+        self.admit(left, now);
+    }
+
+    fn place(&mut self, shape: Shape, wire: u32, payload: Bytes, now: Duration) -> Tag {
+        let composition = Composition::of(&shape, &payload);
+        let cts = composition.map(Composition::ms);
+        let placed = self.timeline.place(&shape, wire, cts, now);
+        Tag {
+            shape,
+            dts: placed.dts,
+            payload: match (composition, placed.cts) {
+                (Some(composition), Some(cts)) => composition.write(cts, payload),
+                _ => payload,
+            },
+        }
+    }
+
+    fn admit(&mut self, admitted: Admitted, now: Duration) {
+        match admitted {
+            Admitted::Now(tag) => self.append(tag, now),
+            Admitted::Held => {}
+            Admitted::Dropped => self.figures.drops.no_header += 1,
+            Admitted::Released { tags, dropped } => {
+                self.figures.drops.no_header += dropped as u64;
+                for tag in tags {
+                    self.append(tag, now);
+                }
+            }
+        }
+    }
+
+    fn append(&mut self, tag: Tag, now: Duration) {
+        match self.ring.append(tag, now) {
+            Appended::Kept | Appended::Repeated => {}
+            Appended::BeforeKeyframe => self.figures.drops.before_keyframe += 1,
+            Appended::Refused => self.figures.drops.headers_full += 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::timeline::RepairKind;
+
+    const VIDEO_HEADER: &[u8] = &[0x17, 0, 0, 0, 0, 1];
+    const AUDIO_HEADER: &[u8] = &[0xAF, 0, 0x12, 0x10];
+    const KEY: &[u8] = &[0x17, 1, 0, 0, 66, 0x65];
+    const INTER: &[u8] = &[0x27, 1, 0, 0, 66, 0x41];
+    const AUDIO: &[u8] = &[0xAF, 1, 0x21];
+
+    fn push(intake: &mut Intake, messages: &[(u32, &'static [u8])]) {
+        for &(wire, payload) in messages {
+            let kind = if payload[0] == 0xAF {
+                MediaKind::Audio
+            } else {
+                MediaKind::Video
+            };
+            intake.push(kind, wire, Bytes::from_static(payload), Duration::ZERO);
+        }
+    }
+
+    fn frames(intake: &Intake) -> Vec<(i64, &[u8])> {
+        let ring = &intake.ring;
+        (ring.first()..ring.end())
+            .filter_map(|place| ring.at(place))
+            .filter(|tag| tag.shape.class.is_frame())
+            .map(|tag| (tag.dts, &*tag.payload))
+            .collect()
+    }
+
+    #[test]
+    fn a_return_goes_on_one_step_after_the_last_frame_whatever_comes_before_its_keyframe() {
+        let mut intake = Intake::new(RingLimits::default());
+        let headers = [(0, VIDEO_HEADER), (0, AUDIO_HEADER)];
+        push(&mut intake, &headers);
+        push(&mut intake, &[(7000, KEY), (7010, AUDIO), (7033, INTER)]);
+        intake.begin_input();
+        push(&mut intake, &headers);
+        // The tail of a GOP, and audio, of a second and a half.
+        push(&mut intake, &[(0, AUDIO), (10, INTER), (1500, AUDIO)]);
+        push(&mut intake, &[(1520, KEY), (1521, AUDIO), (1553, INTER)]);
+        let dts: Vec<_> = frames(&intake).iter().map(|frame| frame.0).collect();
+        assert_eq!(dts, [0, 10, 33, 66, 67, 99]);
+        assert_eq!(intake.figures.drops.before_keyframe, 3);
+        assert_eq!(intake.timeline.repairs().total(), 0);
+    }
+
+    #[test]
+    fn a_clamped_picture_keeps_the_moment_at_which_it_is_shown() {
+        let mut intake = Intake::new(RingLimits::default());
+        push(&mut intake, &[(0, VIDEO_HEADER)]);
+        push(
+            &mut intake,
+            &[(0, KEY), (40, INTER), (20, INTER), (80, INTER)],
+        );
+        let mended: &[u8] = &[0x27, 1, 0, 0, 45, 0x41];
+        assert_eq!(
+            frames(&intake),
+            [(0, KEY), (40, INTER), (41, mended), (80, INTER)]
+        );
+        assert_eq!(intake.timeline.repairs().of(RepairKind::Clamp), 1);
+    }
+}

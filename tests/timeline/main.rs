@@ -1,0 +1,8 @@
+//! What a stream's timeline promises, whatever a publisher's clock does.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod laws;
+mod maladies;
+mod script;
+mod sync;
