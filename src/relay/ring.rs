@@ -1,5 +1,7 @@
 //! A stream's newest tags, cut in GOPs: the way from its producer to its consumers, and its GOP cache.
 
+mod order;
+
 use super::headers::{Headers, Kept};
 use super::limits::{
     AUDIO_ONLY_AFTER, AUDIO_START_DISTANCE_MS, RING_BYTES_MAX, RING_GOPS_MAX, RING_WINDOW_MS,
@@ -67,6 +69,8 @@ pub struct Ring {
     seen_video: bool,
     began: Option<(Duration, u64, i64)>,
     wants_keyframe: bool,
+    /// The place from which tags may still change their order; none may before the first window.
+    window: u64,
 }
 
 impl Ring {
@@ -82,6 +86,7 @@ impl Ring {
             seen_video: false,
             began: None,
             wants_keyframe: true,
+            window: u64::MAX,
         }
     }
 
@@ -110,14 +115,15 @@ impl Ring {
         } else if self.wants_keyframe && self.seen_video && !tag.shape.class.is_kept() {
             return Appended::BeforeKeyframe;
         }
-        let place = self.end();
-        if begins_gop {
-            self.push_start(place, tag.dts);
-        } else if tag.shape.class == Class::Audio && !self.seen_video {
-            self.consider_audio_start(place, tag.dts, now);
-        }
+        let (class, dts) = (tag.shape.class, tag.dts);
         self.bytes += cost(&tag);
         self.tags.push_back(tag);
+        let place = self.settle(begins_gop);
+        if begins_gop {
+            self.push_start(place, dts);
+        } else if class == Class::Audio && !self.seen_video {
+            self.consider_audio_start(place, dts, now);
+        }
         self.evict();
         Appended::Kept
     }

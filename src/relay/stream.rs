@@ -233,8 +233,12 @@ impl Producer {
     /// Takes the stream's lock for a batch; the consumers are woken once, when the batch is dropped. `None` when another
     /// publisher has taken over.
     pub fn batch(&self) -> Option<Batch<'_>> {
-        let shared = self.stream.lock();
-        (shared.epoch == self.epoch).then(|| Batch {
+        let mut shared = self.stream.lock();
+        if shared.epoch != self.epoch {
+            return None;
+        }
+        shared.intake.ring.begin_window();
+        Some(Batch {
             before: (
                 shared.intake.figures.drops,
                 *shared.intake.timeline.repairs(),
