@@ -1,18 +1,17 @@
 //! One publisher's connection, from its first byte to its last: greeted, admitted, read at the beat, and seen off.
 
-use super::admission::{PublishAttempt, Refused, Verdict};
+use super::admission::{PublishAttempt, Verdict};
 use super::buffer::ReadBuffer;
 use super::flood::Allowance;
+use super::outcome::{Ended, NotPublished};
 use super::socket::Socket;
 use super::{Asked, Gate, Received};
 use crate::media::MediaKind;
 use crate::net::permits::Permit;
-use crate::relay::{Claim, ClaimRefused, Producer};
-use crate::rtmp::handshake::{self, HandshakeError};
+use crate::relay::{Claim, Producer};
+use crate::rtmp::handshake;
 use crate::rtmp::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PUBLISH_TIMEOUT};
-use crate::rtmp::session::server::{
-    ConnectRefusal, Refusal, ServerConfig, ServerError, ServerEvent, ServerSession,
-};
+use crate::rtmp::session::server::{ConnectRefusal, ServerConfig, ServerEvent, ServerSession};
 use crate::secret::Secret;
 use std::io;
 use std::net::SocketAddr;
@@ -37,73 +36,6 @@ const BEAT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// How long a publisher that sends too much is not read where there is no beat.
 const HELD_BACK: Duration = Duration::from_millis(10);
-
-/// Why a connection ended before it published.
-#[derive(Debug, thiserror::Error)]
-pub enum NotPublished {
-    /// It closed without having said what it wanted: a port scan, or a load balancer's probe.
-    #[error("it closed before it had asked to publish")]
-    Closed,
-    /// It took too long.
-    #[error("no {0} within {1:?}")]
-    TooSlow(&'static str, Duration),
-    /// Not RTMP, or none that can be served.
-    #[error("handshake: {0}")]
-    Handshake(#[from] HandshakeError),
-    /// It broke the protocol.
-    #[error("protocol: {0}")]
-    Protocol(#[from] ServerError),
-    /// It may not publish.
-    #[error("{0}")]
-    Refused(#[from] Refused),
-    /// The stream is taken.
-    #[error("{0}")]
-    Claim(#[from] ClaimRefused),
-    /// The gateway is about to end.
-    #[error("the gateway is shutting down")]
-    ShuttingDown,
-    /// The connection broke, or TLS refused it.
-    #[error("connection: {0}")]
-    Io(#[from] io::Error),
-}
-
-/// Why a publish ended.
-#[derive(Debug, thiserror::Error)]
-pub enum Ended {
-    /// The publisher said so.
-    #[error("the publisher ended it")]
-    Unpublished,
-    /// Another publisher took over.
-    #[error("another publisher took the stream over")]
-    TakenOver,
-    /// An operator ended it.
-    #[error("ended through the API")]
-    Kicked,
-    /// The gateway is about to end.
-    #[error("the gateway is shutting down")]
-    ShuttingDown,
-    /// The connection closed without a word.
-    #[error("the connection was closed without an unpublish")]
-    Closed,
-    /// Nothing came any more.
-    #[error("nothing came for {IDLE_TIMEOUT:?}")]
-    Idle,
-    /// More messages than any encoder sends.
-    #[error("more messages than an encoder sends")]
-    Flood,
-    /// Its clock jumps all the time.
-    #[error("its timestamps jumped more than ten times in a minute")]
-    Erratic,
-    /// It does not read our answers.
-    #[error("it does not read what it is sent")]
-    Deaf,
-    /// It broke the protocol.
-    #[error("protocol: {0}")]
-    Protocol(#[from] ServerError),
-    /// The connection broke.
-    #[error("connection: {0}")]
-    Io(#[from] io::Error),
-}
 
 /// Serves one connection to its end.
 pub(super) async fn serve(socket: Socket, peer: SocketAddr, mut permit: Permit, gate: &Gate) {
@@ -218,7 +150,7 @@ impl Connection {
                 Ok(producer)
             }
             Err(reason) => {
-                let (refusal, words) = refusal(&reason);
+                let (refusal, words) = reason.answer();
                 self.session.reject_publish(refusal, words);
                 Err(reason)
             }
@@ -496,27 +428,6 @@ fn gone(producer: &Producer) -> Ended {
         Ended::TakenOver
     } else {
         Ended::Kicked
-    }
-}
-
-/// What the publisher is told. It learns nothing about what exists here.
-fn refusal(reason: &NotPublished) -> (Refusal, &'static str) {
-    match reason {
-        NotPublished::Claim(ClaimRefused::Busy) => (
-            Refusal::Busy,
-            "The stream already has a publisher that may not be replaced.",
-        ),
-        NotPublished::Claim(ClaimRefused::Full) => {
-            (Refusal::Rejected, "The gateway takes no more streams.")
-        }
-        NotPublished::Refused(Refused::BadName) => (
-            Refusal::Rejected,
-            "The stream name is empty, too long, or has characters that it may not have.",
-        ),
-        _ => (
-            Refusal::Denied,
-            "The app or the publish key is not known here. The stream key is NAME?key=PUBLISH_KEY.",
-        ),
     }
 }
 

@@ -4,10 +4,11 @@ pub mod admission;
 mod buffer;
 mod connection;
 mod flood;
+mod outcome;
 mod socket;
 
 pub use admission::{Admission, Apps, PublishAttempt, PublishAuth, Refused, Verdict};
-pub use connection::{Ended, NotPublished};
+pub use outcome::{Ended, NotPublished};
 
 use crate::media::timeline::Repairs;
 use crate::net::listener::Acceptor;

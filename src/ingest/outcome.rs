@@ -1,0 +1,99 @@
+//! How a publisher's connection ends: what the log, the metrics and the publisher itself are told.
+
+use super::admission::Refused;
+use crate::relay::ClaimRefused;
+use crate::rtmp::handshake::HandshakeError;
+use crate::rtmp::limits::IDLE_TIMEOUT;
+use crate::rtmp::session::server::{Refusal, ServerError};
+use std::io;
+use std::time::Duration;
+
+/// Why a connection ended before it published.
+#[derive(Debug, thiserror::Error)]
+pub enum NotPublished {
+    /// It closed without having said what it wanted: a port scan, or a load balancer's probe.
+    #[error("it closed before it had asked to publish")]
+    Closed,
+    /// It took too long.
+    #[error("no {0} within {1:?}")]
+    TooSlow(&'static str, Duration),
+    /// Not RTMP, or none that can be served.
+    #[error("handshake: {0}")]
+    Handshake(#[from] HandshakeError),
+    /// It broke the protocol.
+    #[error("protocol: {0}")]
+    Protocol(#[from] ServerError),
+    /// It may not publish.
+    #[error("{0}")]
+    Refused(#[from] Refused),
+    /// The stream is taken.
+    #[error("{0}")]
+    Claim(#[from] ClaimRefused),
+    /// The gateway is about to end.
+    #[error("the gateway is shutting down")]
+    ShuttingDown,
+    /// The connection broke, or TLS refused it.
+    #[error("connection: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl NotPublished {
+    /// What the publisher is told. It learns nothing about what exists here.
+    pub(super) fn answer(&self) -> (Refusal, &'static str) {
+        match self {
+            Self::Claim(ClaimRefused::Busy) => (
+                Refusal::Busy,
+                "The stream already has a publisher that may not be replaced.",
+            ),
+            Self::Claim(ClaimRefused::Full) => {
+                (Refusal::Rejected, "The gateway takes no more streams.")
+            }
+            Self::Refused(Refused::BadName) => (
+                Refusal::Rejected,
+                "The stream name is empty, too long, or has characters that it may not have.",
+            ),
+            _ => (
+                Refusal::Denied,
+                "The app or the publish key is not known here. The stream key is NAME?key=PUBLISH_KEY.",
+            ),
+        }
+    }
+}
+
+/// Why a publish ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    /// The publisher said so.
+    #[error("the publisher ended it")]
+    Unpublished,
+    /// Another publisher took over.
+    #[error("another publisher took the stream over")]
+    TakenOver,
+    /// An operator ended it.
+    #[error("ended through the API")]
+    Kicked,
+    /// The gateway is about to end.
+    #[error("the gateway is shutting down")]
+    ShuttingDown,
+    /// The connection closed without a word.
+    #[error("the connection was closed without an unpublish")]
+    Closed,
+    /// Nothing came any more.
+    #[error("nothing came for {IDLE_TIMEOUT:?}")]
+    Idle,
+    /// More messages than any encoder sends.
+    #[error("more messages than an encoder sends")]
+    Flood,
+    /// Its clock jumps all the time.
+    #[error("its timestamps jumped more than ten times in a minute")]
+    Erratic,
+    /// It does not read our answers.
+    #[error("it does not read what it is sent")]
+    Deaf,
+    /// It broke the protocol.
+    #[error("protocol: {0}")]
+    Protocol(#[from] ServerError),
+    /// The connection broke.
+    #[error("connection: {0}")]
+    Io(#[from] io::Error),
+}
