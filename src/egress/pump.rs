@@ -21,7 +21,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::AsyncWrite;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_util::io::poll_read_buf;
 use tokio_util::sync::CancellationToken;
 
@@ -119,7 +119,7 @@ impl<'a> Pump<'a> {
 
     async fn carry(&mut self, stop: &CancellationToken) -> Result<Over, Failure> {
         let stream: Arc<Stream> = Arc::clone(self.consumer.stream());
-        let mut look = interval(LOOK_INTERVAL);
+        let mut look = interval_at(Instant::now() + LOOK_INTERVAL, LOOK_INTERVAL);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let stopped = stop.cancelled();
         tokio::pin!(stopped);
