@@ -69,9 +69,9 @@ pub enum Step {
 }
 
 /// A target that takes media.
-pub struct Established {
+pub struct Established<W = Transport> {
     /// The connection.
-    pub transport: Transport,
+    pub transport: W,
     /// The session on it.
     pub session: ClientSession,
     /// What the target sent and the session has not read.

@@ -5,13 +5,14 @@ use super::failure::Failure;
 use super::lag::Flight;
 use super::push::Watch;
 use super::status::PushStatus;
-use super::transport::Transport;
+use super::transport::Wire;
 use crate::media::{Class, MediaKind, Tag};
 use crate::net::close::close_gracefully;
 use crate::relay::limits::DRAIN_BYTES;
 use crate::relay::{Consumer, Drained, Stream};
 use crate::rtmp::chunk::Outbox;
 use crate::rtmp::session::client::{ClientEvent, ClientSession};
+use crate::rule::TargetUrl;
 use bytes::{Bytes, BytesMut};
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -20,7 +21,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::AsyncWrite;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tokio_util::io::poll_read_buf;
 use tokio_util::sync::CancellationToken;
@@ -35,11 +35,17 @@ const LOW_WATER_BYTES: usize = 32 * 1024;
 /// How often the kernel is asked about the connection.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long the rest of a stream and the goodbye may take.
+/// How long the rest of a stream that has ended may take. A target that is too slow for it holds up the next push to its URL.
+const TAIL: Duration = Duration::from_secs(10);
+
+/// How long what is under way and the goodbye behind it may take.
 const GOODBYE: Duration = Duration::from_secs(5);
 
 /// How long the target may take to close after we have.
 const CLOSE: Duration = Duration::from_secs(2);
+
+/// How long a target that broke the connection may be listened to: its refusal may lie in front of the break.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// AMF0's `"@setDataFrame"`, which stands before metadata that an ingest shall keep.
 const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0d@setDataFrame";
@@ -56,38 +62,34 @@ pub(super) enum Over {
 }
 
 /// A live push.
-pub(super) struct Pump<'a> {
-    line: Line,
+pub(super) struct Pump<'a, W> {
+    line: Line<W>,
     session: ClientSession,
     consumer: Consumer,
+    /// Where the target is; what it says is searched for the key that it was shown there.
+    place: TargetUrl,
     status: &'a PushStatus,
     watch: &'a dyn Watch,
     began: Instant,
     flight: Flight,
+    /// The stream's repairs when the push began, attempts before this one included.
     repairs_before: u64,
     /// What the attempts before this one missed.
     skipped_before: u64,
     second: (u64, u64),
+    /// When the stream was first seen to have ended.
+    ended: Option<Duration>,
 }
 
-/// What one turn of a pump sent, for those who count it.
-#[derive(Clone, Copy, Debug)]
-struct Sent {
-    /// Bytes given to the connection.
-    bytes: usize,
-    /// Vectored writes that it took.
-    writes: u32,
-}
-
-impl<'a> Pump<'a> {
+impl<'a, W: Wire> Pump<'a, W> {
     pub(super) fn new(
-        established: Established,
+        established: Established<W>,
         chunk_size: u32,
         consumer: Consumer,
+        repairs_before: u64,
         status: &'a PushStatus,
         watch: &'a dyn Watch,
     ) -> Self {
-        let repairs_before = consumer.stream().repairs();
         Self {
             line: Line {
                 transport: established.transport,
@@ -97,6 +99,7 @@ impl<'a> Pump<'a> {
             },
             session: established.session,
             consumer,
+            place: established.place,
             status,
             watch,
             began: Instant::now(),
@@ -104,17 +107,21 @@ impl<'a> Pump<'a> {
             repairs_before,
             skipped_before: status.figures.dropped.load(Ordering::Relaxed),
             second: (0, status.figures.bytes.load(Ordering::Relaxed)),
+            ended: None,
         }
     }
 
     /// Carries tags until the stream ends, the push is told to stop, or something fails; then says goodbye.
     pub(super) async fn run(mut self, stop: &CancellationToken) -> Over {
-        let over = match self.carry(stop).await {
-            Ok(over) => over,
-            Err(failure) => return Over::Failed(failure),
-        };
-        self.say_goodbye().await;
-        over
+        let over = self.carry(stop).await;
+        self.tell();
+        match over {
+            Ok(over) => {
+                self.say_goodbye().await;
+                over
+            }
+            Err(failure) => Over::Failed(failure.masked(&self.place)),
+        }
     }
 
     async fn carry(&mut self, stop: &CancellationToken) -> Result<Over, Failure> {
@@ -137,14 +144,23 @@ impl<'a> Pump<'a> {
                 tokio::select! {
                     biased;
                     () = &mut stopped => return Ok(Over::Stopped),
+                    // In front of the work, since a target that never stops talking gives it no end.
+                    _ = look.tick() => if let Some(over) = self.look()? {
+                        return Ok(over);
+                    },
                     did = poll_fn(|cx| self.line.poll_work(cx)) => {
-                        self.did(did?)?;
-                        if drained != Drained::CaughtUp || !self.session.output().is_empty() {
+                        let did = match did {
+                            Ok(did) => did,
+                            Err(error) => return Err(self.last_words(error).await),
+                        };
+                        let heard = did.read.is_some();
+                        self.did(did)?;
+                        // What was heard may want an answer, and one that is heard without end must not hide the next batch.
+                        if drained != Drained::CaughtUp || heard {
                             break;
                         }
                     }
                     () = &mut appended, if drained == Drained::CaughtUp => break,
-                    _ = look.tick() => self.look()?,
                 }
             }
         }
@@ -177,18 +193,33 @@ impl<'a> Pump<'a> {
     }
 
     fn did(&mut self, did: Did) -> Result<(), Failure> {
-        match did {
-            Did::Read(0) => Err(Failure::Closed("while it was live")),
-            Did::Read(_) => self.hear(),
-            Did::Wrote(sent) => {
-                self.status
-                    .figures
-                    .bytes
-                    .fetch_add(sent.bytes as u64, Ordering::Relaxed);
-                self.watch.sent(sent.bytes, sent.writes);
-                Ok(())
-            }
+        if did.sent.writes > 0 {
+            let bytes = &self.status.figures.bytes;
+            bytes.fetch_add(did.sent.bytes as u64, Ordering::Relaxed);
+            self.watch.sent(did.sent.bytes, did.sent.writes);
         }
+        match did.read {
+            None => Ok(()),
+            Some(0) => Err(Failure::Closed("while it was live")),
+            Some(_) => self.hear(),
+        }
+    }
+
+    /// Hears a target out that broke the connection: one that refuses what it had accepted says so and closes, and where our
+    /// write is the first to find that out, its words are still to be read.
+    async fn last_words(&mut self, error: io::Error) -> Failure {
+        let said = timeout(LAST_WORDS, async {
+            loop {
+                match poll_fn(|cx| self.line.poll_read(cx)).await {
+                    Ok(0) | Err(_) => return None,
+                    Ok(_) => {}
+                }
+                if let Err(failure) = self.hear() {
+                    return Some(failure);
+                }
+            }
+        });
+        said.await.ok().flatten().unwrap_or_else(|| error.into())
     }
 
     /// Reads what the target says.
@@ -208,20 +239,33 @@ impl<'a> Pump<'a> {
     }
 
     /// Looks at the connection: how far behind the target is, and whether anything moves at all.
-    fn look(&mut self) -> Result<(), Failure> {
+    fn look(&mut self) -> Result<Option<Over>, Failure> {
         let now = self.began.elapsed();
-        let figures = &self.status.figures;
         let mut outstanding = self.line.outbox.len_bytes() as u64;
         if let Some(tcp) = self.line.transport.tcp_info() {
             outstanding += tcp.unacked_bytes;
             let rtt = u64::try_from(tcp.rtt.as_micros()).unwrap_or(u64::MAX);
-            figures.rtt_us.store(rtt, Ordering::Relaxed);
+            self.status.figures.rtt_us.store(rtt, Ordering::Relaxed);
         }
         self.flight.outstanding(outstanding, now);
+        self.tell();
+        if self.flight.is_stalled(now) {
+            return Err(Failure::Stalled(super::lag::STALL));
+        }
+        if self.ended.is_none() && self.consumer.stream().end().is_some() {
+            self.ended = Some(now);
+        }
+        let is_over = self.ended.is_some_and(|ended| now >= ended + TAIL);
+        Ok(is_over.then_some(Over::StreamEnded))
+    }
+
+    /// Writes down the figures as they are now.
+    fn tell(&mut self) {
+        let now = self.began.elapsed();
+        let figures = &self.status.figures;
         let lag_ms = self.lag_ms();
         figures.lag_ms.store(lag_ms, Ordering::Relaxed);
-        let skipped = self.consumer.skipped();
-        let missed = self.skipped_before + skipped;
+        let missed = self.skipped_before + self.consumer.skipped();
         let overtaken = missed - figures.dropped.swap(missed, Ordering::Relaxed);
         self.watch.looked(Duration::from_millis(lag_ms), overtaken);
         let repaired = self.consumer.stream().repairs() - self.repairs_before;
@@ -233,10 +277,6 @@ impl<'a> Pump<'a> {
             figures.bitrate.store(bits, Ordering::Relaxed);
             self.second = (millis, bytes);
         }
-        if self.flight.is_stalled(now) {
-            return Err(Failure::Stalled(super::lag::STALL));
-        }
-        Ok(())
     }
 
     fn lag_ms(&self) -> u64 {
@@ -254,9 +294,8 @@ impl<'a> Pump<'a> {
         let sent = timeout(GOODBYE, async {
             while !line.outbox.is_empty() || line.unflushed {
                 match poll_fn(|cx| line.poll_work(cx)).await {
-                    Ok(Did::Read(0)) | Err(_) => return false,
-                    Ok(Did::Read(_)) => line.inbox.clear(),
-                    Ok(Did::Wrote(_)) => {}
+                    Ok(Did { read: Some(0), .. }) | Err(_) => return false,
+                    Ok(_) => line.inbox.clear(),
                 }
             }
             true
@@ -282,57 +321,81 @@ fn push_tag(outbox: &mut Outbox, session: &ClientSession, tag: &Tag, at: u32) {
 }
 
 /// The connection and the bytes on both of its sides.
-struct Line {
-    transport: Transport,
+struct Line<W> {
+    transport: W,
     inbox: BytesMut,
     outbox: Outbox,
     /// Whether TLS may hold records that the kernel has not taken.
     unflushed: bool,
 }
 
-enum Did {
-    /// So many bytes came; 0 is the target's end.
-    Read(usize),
-    /// So much went.
-    Wrote(Sent),
+/// What one turn of a pump brought.
+struct Did {
+    /// The bytes that came, if any did; 0 is the target's end.
+    read: Option<usize>,
+    sent: Sent,
 }
 
-impl Line {
-    /// Reads what has come, or writes what waits: whatever is possible first.
+/// What one turn sent.
+#[derive(Default)]
+struct Sent {
+    /// Bytes given to the connection.
+    bytes: usize,
+    /// Vectored writes that it took.
+    writes: u32,
+    /// Whether TLS has given what it held to the kernel.
+    flushed: bool,
+}
+
+impl<W: Wire> Line<W> {
+    /// Reads what has come and writes what waits. Neither waits for the other: a target that never stops talking gets its media,
+    /// and one that takes none is heard.
     fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Did>> {
-        let transport = &mut self.transport;
-        if let Poll::Ready(read) = poll_read_buf(Pin::new(&mut *transport), cx, &mut self.inbox) {
-            return Poll::Ready(read.map(Did::Read));
-        }
-        let mut sent = Sent {
-            bytes: 0,
-            writes: 0,
+        let read = match self.poll_read(cx)? {
+            Poll::Ready(count) => Some(count),
+            Poll::Pending => None,
         };
+        let sent = match (self.write(cx), read) {
+            (Ok(sent), _) => sent,
+            // What was read is judged first; a connection that is broken fails again.
+            (Err(_), Some(_)) => Sent::default(),
+            (Err(error), None) => return Poll::Ready(Err(error)),
+        };
+        if read.is_none() && sent.bytes == 0 && !sent.flushed {
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(Did { read, sent }))
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        poll_read_buf(Pin::new(&mut self.transport), cx, &mut self.inbox)
+    }
+
+    /// Writes as much as is taken now.
+    fn write(&mut self, cx: &mut Context<'_>) -> io::Result<Sent> {
+        let mut sent = Sent::default();
         while !self.outbox.is_empty() && sent.bytes < DRAIN_BYTES {
             let mut slices = [IoSlice::new(&[]); SLICES_MAX];
             let count = self.outbox.slices(&mut slices);
             let filled = slices.get(..count).unwrap_or_default();
-            match Pin::new(&mut *transport).poll_write_vectored(cx, filled) {
-                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(written)) => {
+            match Pin::new(&mut self.transport).poll_write_vectored(cx, filled)? {
+                Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(written) => {
                     self.outbox.advance(written);
                     self.unflushed = true;
                     sent.bytes += written;
                     sent.writes += 1;
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Pending => break,
             }
         }
-        let mut flushed = false;
         if self.unflushed && self.outbox.is_empty() {
-            flushed = Pin::new(transport).poll_flush(cx)?.is_ready();
-            self.unflushed = !flushed;
+            sent.flushed = Pin::new(&mut self.transport).poll_flush(cx)?.is_ready();
+            self.unflushed = !sent.flushed;
         }
-        if flushed || sent.bytes > 0 {
-            Poll::Ready(Ok(Did::Wrote(sent)))
-        } else {
-            Poll::Pending
-        }
+        Ok(sent)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,9 +78,10 @@ impl Push {
         let mut backoff = Backoff::new(BackoffPolicy::reconnect(), self.id.0);
         let mut busy = Backoff::new(BackoffPolicy::name_in_use(), self.id.0);
         let mut fast_closes = 0;
+        let repairs_before = self.stream.repairs();
         loop {
             let began = Instant::now();
-            let failure = match self.attempt().await {
+            let failure = match self.attempt(repairs_before).await {
                 Ok(cut) => return cut,
                 Err((failure, held)) => {
                     let held = held.unwrap_or_default();
@@ -115,7 +116,7 @@ impl Push {
     }
 
     /// One attempt and, if it succeeds, all the media. The failure comes with how long the target had taken media.
-    async fn attempt(&self) -> Result<Cut, (Failure, Option<Duration>)> {
+    async fn attempt(&self, repairs_before: u64) -> Result<Cut, (Failure, Option<Duration>)> {
         if let Err(cut) = self.unless_cut(self.turn()).await {
             return Ok(cut);
         }
@@ -140,6 +141,7 @@ impl Push {
             established,
             chunk_size,
             self.stream.consume(),
+            repairs_before,
             &self.status,
             &*self.egress.watch,
         );

@@ -16,9 +16,14 @@ pub enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-impl Transport {
+/// What a push is carried over: bytes both ways, and what the kernel knows of them.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin {
     /// What the kernel knows of the connection; none where the operating system does not tell.
-    pub fn tcp_info(&self) -> Option<TcpInfo> {
+    fn tcp_info(&self) -> Option<TcpInfo>;
+}
+
+impl Wire for Transport {
+    fn tcp_info(&self) -> Option<TcpInfo> {
         tcp_info::read(match self {
             Self::Plain(tcp) => tcp,
             Self::Tls(tls) => tls.get_ref().0,

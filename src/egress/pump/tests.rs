@@ -1,0 +1,6 @@
+//! The pump over a wire that is played by hand, with a clock that moves by itself.
+
+mod ends;
+mod flow;
+mod scene;
+mod wire;

@@ -1,0 +1,218 @@
+//! A live push with its stream on one side and a wire on the other, both played by the test.
+
+use super::super::super::status::PushFigures;
+use super::super::*;
+use super::wire::Wired;
+use crate::relay::ring::RingLimits;
+use crate::relay::{Claim, Credential, DuplicatePolicy, Hub, Producer};
+use crate::rtmp::command::Command;
+use crate::rtmp::message::{Message, MessageType};
+use crate::rtmp::session::client::ClientConfig;
+use crate::rtmp::session::server::{ServerConfig, ServerEvent, ServerSession};
+use crate::rule::{RuleId, StreamKey};
+use tokio::task::JoinHandle;
+
+pub const HEADER: &[u8] = &[0x17, 0, 0, 0, 0, 1];
+pub const SECOND: Duration = Duration::from_secs(1);
+
+struct Silent;
+
+impl Watch for Silent {
+    fn live(&self, _: &PushStatus, _: Duration) {}
+    fn failed(&self, _: &PushStatus, _: &Failure, _: Option<Duration>) {}
+    fn ended(&self, _: &PushStatus) {}
+    fn sent(&self, _: usize, _: u32) {}
+    fn looked(&self, _: Duration, _: u64) {}
+}
+
+/// A live push with its stream on one side and a wire on the other.
+pub struct Scene {
+    pub producer: Option<Producer>,
+    pub wire: Wired,
+    pub status: Arc<PushStatus>,
+    pub stop: CancellationToken,
+    pub task: JoinHandle<Over>,
+}
+
+pub fn key(size: usize) -> Vec<u8> {
+    [&[0x17, 1, 0, 0, 0][..], &vec![0x65; size]].concat()
+}
+
+pub fn inter(number: u32) -> Vec<u8> {
+    [&[0x27, 1, 0, 0, 0][..], &number.to_be_bytes()].concat()
+}
+
+/// A session whose publish was accepted.
+pub fn session() -> ClientSession {
+    let mut client = ClientSession::new(ClientConfig::new("app", "rtmp://h/app", "s3cr3t-k3y"));
+    let mut server = ServerSession::new(ServerConfig::default());
+    loop {
+        let said = client.output().split();
+        let mut unread: &[u8] = &said;
+        while let Some(event) = server.read(&mut unread, Duration::ZERO).unwrap() {
+            match event {
+                ServerEvent::ConnectRequested(_) => server.accept_connect(),
+                ServerEvent::PublishRequested(_) => server.accept_publish(),
+                other => panic!("{other:?}"),
+            }
+        }
+        let said = server.output().split();
+        let mut unread: &[u8] = &said;
+        while let Some(event) = client.read(&mut unread, Duration::ZERO).unwrap() {
+            if event == ClientEvent::Published {
+                return client;
+            }
+        }
+    }
+}
+
+impl Scene {
+    pub fn new() -> Self {
+        Self::with(RingLimits::default())
+    }
+
+    pub fn with(limits: RingLimits) -> Self {
+        let hub = Hub::new(limits);
+        let claim = Claim {
+            credential: Credential::Key([0; 32]),
+            peer: "127.0.0.1:5000".parse().unwrap(),
+            client: "test".into(),
+        };
+        let stream = StreamKey::parse("live", "cam").unwrap();
+        let producer = hub.claim(&stream, claim, DuplicatePolicy::Takeover);
+        let producer = producer.ok().unwrap();
+        let place = TargetUrl::parse("rtmp://h/app/s3cr3t-k3y").unwrap();
+        let rule = RuleId::from_random([7; 8]);
+        let status = Arc::new(PushStatus::new(rule, stream, place.clone()));
+        let (wire, stop) = (Wired::default(), CancellationToken::new());
+        let session = session();
+        let established = Established {
+            transport: wire.near(),
+            session,
+            inbox: BytesMut::new(),
+            place,
+        };
+        let consumer = producer.stream().consume();
+        let (told, stopped) = (Arc::clone(&status), stop.clone());
+        let task = tokio::spawn(async move {
+            let pump = Pump::new(established, 4096, consumer, 0, &told, &Silent);
+            pump.run(&stopped).await
+        });
+        Self {
+            producer: Some(producer),
+            wire,
+            status,
+            stop,
+            task,
+        }
+    }
+
+    pub fn push(&self, at: u32, payload: Vec<u8>) {
+        let producer = self.producer.as_ref().unwrap();
+        let mut batch = producer.batch().unwrap();
+        batch.push(MediaKind::Video, at, payload.into());
+    }
+
+    /// The publisher ends the stream.
+    pub fn finish(&mut self) {
+        self.producer.take().unwrap().finish();
+    }
+
+    /// Lets the pump do all that needs no time.
+    pub async fn settle(&self) {
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// What was sent so far, as messages; all of it has to be whole.
+    pub fn messages(&self) -> Vec<Message> {
+        self.wire.messages()
+    }
+
+    pub fn figure(&self, figure: impl Fn(&PushFigures) -> u64) -> u64 {
+        figure(&self.status.figures)
+    }
+
+    pub async fn over(self) -> Over {
+        timeout(SECOND * 60, self.task).await.unwrap().unwrap()
+    }
+}
+
+/// `video 40 1005`: kind, time and length; commands by their names.
+pub fn line(message: &Message) -> String {
+    match message.type_id {
+        MessageType::VIDEO => format!("video {} {}", message.timestamp, message.payload.len()),
+        MessageType::COMMAND_AMF0 => {
+            let command = Command::decode(message.type_id, &message.payload).unwrap();
+            command.name
+        }
+        MessageType::USER_CONTROL => format!("event {}", message.payload[1]),
+        MessageType::ACKNOWLEDGEMENT => "ack".to_owned(),
+        other => format!("type {other}"),
+    }
+}
+
+pub fn lines(messages: &[Message]) -> Vec<String> {
+    messages.iter().map(line).collect()
+}
+
+/// A ping of the target, and other things that it may say in the middle of a stream.
+pub fn chatter(target: &mut Vec<u8>) {
+    let control = |target: &mut Vec<u8>, type_id: u8, payload: &[u8]| {
+        let mut bytes = BytesMut::new();
+        let length = payload.len() as u32;
+        let header = crate::rtmp::chunk::Header {
+            csid: 2,
+            timestamp: 0,
+            length,
+            type_id,
+            stream_id: 0,
+        };
+        crate::rtmp::chunk::write(&mut bytes, header, payload, 128);
+        target.extend_from_slice(&bytes);
+    };
+    control(
+        target,
+        MessageType::SET_CHUNK_SIZE,
+        &65_536u32.to_be_bytes(),
+    );
+    control(
+        target,
+        MessageType::WINDOW_ACK_SIZE,
+        &40_000u32.to_be_bytes(),
+    );
+    control(target, MessageType::SET_PEER_BANDWIDTH, &[0, 1, 0, 0, 2]);
+    control(target, MessageType::USER_CONTROL, &[0, 6, 1, 2, 3, 4]);
+    control(target, MessageType::ACKNOWLEDGEMENT, &[0, 0, 1, 0]);
+    // Events that nobody knows are nobody's mistake.
+    control(target, MessageType::USER_CONTROL, &[0, 31, 0, 0, 0, 1]);
+}
+
+/// An onStatus on stream 1.
+pub fn status(level: &str, code: &str, description: &str) -> Vec<u8> {
+    use crate::rtmp::amf0::Value;
+    let info = [
+        ("level", level),
+        ("code", code),
+        ("description", description),
+    ];
+    let info = info.map(|(key, value)| (key.to_owned(), Value::from(value)));
+    let payload = Command::new(
+        "onStatus",
+        0.0,
+        Value::Null,
+        vec![Value::Object(info.into())],
+    );
+    let payload = payload.encode();
+    let header = crate::rtmp::chunk::Header {
+        csid: 5,
+        timestamp: 0,
+        length: payload.len() as u32,
+        type_id: MessageType::COMMAND_AMF0,
+        stream_id: 1,
+    };
+    let mut bytes = BytesMut::new();
+    crate::rtmp::chunk::write(&mut bytes, header, &payload, 60_000);
+    bytes.to_vec()
+}
