@@ -145,7 +145,8 @@ impl Load {
             );
             publishers.push(Publisher {
                 tcp,
-                numbers: [0; 2],
+                // The first picture went out with the greeting.
+                numbers: [1, 0],
                 behind: Vec::new(),
             });
         }

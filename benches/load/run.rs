@@ -1,12 +1,12 @@
 //! One relay's turn: it is started, publishers and targets are brought together, and the load is driven through it.
 
-use crate::Outcome;
 use crate::contender::{Contender, Ports, Relay, free_port};
 use crate::drive::{self, Figures};
-use crate::frames::Frames;
+use crate::frames::{Frames, Kind};
 use crate::greet;
 use crate::options::Options;
 use crate::sink::{Sink, Speaks};
+use crate::{Outcome, clock};
 use aqueduct::rtmp::chunk::Reader;
 use bytes::BytesMut;
 use std::net::{Ipv4Addr, TcpStream};
@@ -110,6 +110,9 @@ async fn set(options: &Options, raw: bool, listener: TcpListener, rtmp: u16) -> 
             return Err("the relay numbers the message streams of its connections".into());
         }
         tcp.write_all(frames.start()).await?;
+        // Some relays call their targets once there is a picture to begin with.
+        let picture = frames.message(Kind::Video, 0, clock::now());
+        tcp.write_all(picture).await?;
         publishers.push(tcp.into_std()?);
     }
     let (_, frames) = made.ok_or("no streams")?;
