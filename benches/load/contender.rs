@@ -114,6 +114,14 @@ impl Contender {
         }
     }
 
+    /// How often it reads and writes, where that is a setting.
+    pub fn window_ms(&self) -> Option<u64> {
+        match self {
+            Self::Aqueduct { window_ms, .. } | Self::Raw { window_ms } => Some(*window_ms),
+            Self::Nginx | Self::Other { .. } => None,
+        }
+    }
+
     /// Whether publishers and targets send chunks only, without any greeting.
     pub fn is_raw(&self) -> bool {
         matches!(self, Self::Raw { .. })

@@ -51,26 +51,30 @@ fn compare(options: &Options) -> Outcome<()> {
     }
     system::set_priority(options.priority);
     table::announce(options);
-    let mut results = Vec::new();
+    let mut turns = Vec::new();
     for round in 1..=options.rounds {
         eprintln!("round {round} of {}", options.rounds);
-        let turns = if options.together {
-            1
-        } else {
+        let at_once = if options.together {
             contenders.len()
+        } else {
+            1
         };
-        for turn in contenders.chunks(contenders.len() / turns) {
+        for turn in contenders.chunks(at_once) {
             for (contender, outcome) in turn.iter().zip(run::run_together(options, turn)) {
                 match outcome {
                     Ok(figures) => {
                         eprintln!("    {}: {}", contender.name(), table::line(&figures));
-                        results.push((contender.name(), figures));
+                        turns.push(table::Turn {
+                            round,
+                            name: contender.name(),
+                            figures,
+                        });
                     }
                     Err(error) => eprintln!("    {}: failed: {error}", contender.name()),
                 }
             }
         }
     }
-    table::print(&contenders, &results);
+    table::print(&contenders, &turns);
     Ok(())
 }

@@ -44,14 +44,10 @@ pub fn announce(options: &Options) {
 
 /// One turn in one line.
 pub fn line(figures: &Figures) -> String {
-    let cost = Cost::of(figures);
     let [p50, p99, max] = latencies(figures);
     format!(
-        "{:.3} s/GB, undisturbed {:.3} (user {:.3}, system {:.3}), latency {p50:.1} / {p99:.1} / {max:.1} ms, {:.0} MB, {} of {} MB{}",
-        figures.usage.exact / figures.relayed as f64 * 1e9,
-        undisturbed(&[figures]),
-        cost.user,
-        cost.system,
+        "{:.3} s/GB, latency {p50:.1} / {p99:.1} / {max:.1} ms, {:.0} MB, {} of {} MB arrived{}",
+        cost(figures),
         megabytes(figures.usage.resident),
         figures.relayed / 1_000_000,
         figures.offered / 1_000_000,
@@ -59,84 +55,125 @@ pub fn line(figures: &Figures) -> String {
     )
 }
 
-/// All of it as Markdown.
-pub fn print(contenders: &[Contender], results: &[(String, Figures)]) {
-    let of = |name: &str| -> Vec<&Figures> {
-        let own = results.iter().filter(|(of, _)| of == name);
-        own.map(|(_, figures)| figures).collect()
-    };
-    let total = |figures: &&Figures| figures.usage.exact / figures.relayed as f64 * 1e9;
-    let nginx = undisturbed(&of("nginx-rtmp"));
-    println!(
-        "| relay | CPU s/GB (range) | undisturbed | to nginx-rtmp | user | system | p50 ms | p99 ms | max ms | RSS MB | rings MB | lost | reordered | steps back | delivered | remarks |"
-    );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
+/// What a contender gave in one round.
+pub struct Turn {
+    pub round: u32,
+    pub name: String,
+    pub figures: Figures,
+}
+
+const HEAD: [&str; 16] = [
+    "relay",
+    "CPU s/GB (range)",
+    "lower quartile",
+    "to nginx-rtmp",
+    "to raw",
+    "user",
+    "system",
+    "p50 ms",
+    "p99 ms",
+    "max ms",
+    "RSS MB",
+    "rings MB",
+    "lost",
+    "reordered",
+    "steps back",
+    "remarks",
+];
+
+/// All of it as Markdown. Each figure is the median of the rounds; losses are the sum.
+pub fn print(contenders: &[Contender], turns: &[Turn]) {
+    println!("| {} |", HEAD.join(" | "));
+    println!("|{}", "---|".repeat(HEAD.len()));
     for contender in contenders {
         let name = contender.name();
-        let figures = of(&name);
-        if figures.is_empty() {
+        let own: Vec<&Turn> = turns.iter().filter(|turn| turn.name == name).collect();
+        if own.is_empty() {
             println!("| {name} | failed |");
             continue;
         }
-        let middle = |value: &dyn Fn(&Figures) -> f64| {
-            median(figures.iter().map(|one| value(one)).collect())
-        };
-        let sum =
-            |value: &dyn Fn(&Figures) -> u64| figures.iter().map(|one| value(one)).sum::<u64>();
-        let totals: Vec<f64> = figures.iter().map(total).collect();
-        let (least, most) = totals.iter().fold((f64::MAX, 0f64), |(least, most), &one| {
-            (least.min(one), most.max(one))
-        });
-        let cost = median(totals);
-        let ratio = if nginx > 0.0 {
-            format!("{:.2}", undisturbed(&figures) / nginx)
-        } else {
-            "-".to_owned()
-        };
-        let mut notes: Vec<String> = figures
-            .iter()
-            .map(|one| remarks(one))
-            .filter(|note| !note.is_empty())
-            .collect();
-        notes.sort();
-        notes.dedup();
-        println!(
-            "| {name} | {cost:.3} ({least:.3} - {most:.3}) | {:.3} | {ratio} | {:.3} | {:.3} | {:.1} | {:.1} | {:.1} | {:.0} | {:.0} | {} | {} | {} | {:.3} | {} |",
-            undisturbed(&figures),
-            middle(&|one| Cost::of(one).user),
-            middle(&|one| Cost::of(one).system),
-            middle(&|one| latencies(one)[0]),
-            middle(&|one| latencies(one)[1]),
-            middle(&|one| latencies(one)[2]),
-            middle(&|one| megabytes(one.usage.resident)),
-            middle(&|one| megabytes(one.rings)),
-            sum(&|one| one.findings.lost),
-            sum(&|one| one.findings.reordered),
-            sum(&|one| one.findings.steps_back),
-            middle(&delivered),
-            notes.join("").trim_start_matches("; "),
-        );
+        let cells = [
+            own_cells(&own),
+            vec![
+                ratio(&own, turns, &Contender::Nginx),
+                contender.window_ms().map_or_else(dash, |window_ms| {
+                    ratio(&own, turns, &Contender::Raw { window_ms })
+                }),
+            ],
+            further_cells(&own),
+        ];
+        println!("| {name} | {} |", cells.concat().join(" | "));
     }
 }
 
-struct Cost {
-    user: f64,
-    system: f64,
+fn own_cells(own: &[&Turn]) -> Vec<String> {
+    let mut costs: Vec<f64> = own.iter().map(|turn| cost(&turn.figures)).collect();
+    costs.sort_by(f64::total_cmp);
+    let (least, most) = (costs.first().copied(), costs.last().copied());
+    let (least, most) = (least.unwrap_or_default(), most.unwrap_or_default());
+    vec![
+        format!("{:.3} ({least:.3} - {most:.3})", median(costs)),
+        format!("{:.3}", undisturbed(own.iter().map(|turn| &turn.figures))),
+    ]
 }
 
-impl Cost {
-    fn of(figures: &Figures) -> Self {
-        let gigabytes = figures.relayed as f64 / 1e9;
-        Self {
-            user: figures.usage.user / gigabytes,
-            system: figures.usage.system / gigabytes,
+/// How the costs of the same rounds compare: the median, and the range.
+fn ratio(own: &[&Turn], turns: &[Turn], to: &Contender) -> String {
+    let to = to.name();
+    let of = |turn: &&Turn| {
+        let same = |other: &&Turn| other.round == turn.round && other.name == to;
+        let other = turns.iter().find(same)?;
+        Some(cost(&turn.figures) / cost(&other.figures))
+    };
+    let mut ratios: Vec<f64> = own.iter().filter_map(of).collect();
+    ratios.sort_by(f64::total_cmp);
+    match (ratios.first(), ratios.last()) {
+        (Some(least), Some(most)) => {
+            format!("{:.2} ({least:.2} - {most:.2})", median(ratios.clone()))
         }
+        _ => dash(),
     }
 }
 
-/// What it costs when nothing else happens on the machine: the lower quartile of all stretches.
-fn undisturbed(figures: &[&Figures]) -> f64 {
-    let stretches = figures.iter().flat_map(|one| one.stretches.iter().copied());
+fn further_cells(own: &[&Turn]) -> Vec<String> {
+    let middle = |value: &dyn Fn(&Figures) -> f64| {
+        median(own.iter().map(|turn| value(&turn.figures)).collect())
+    };
+    let sum = |value: &dyn Fn(&Figures) -> u64| {
+        let sum: u64 = own.iter().map(|turn| value(&turn.figures)).sum();
+        sum.to_string()
+    };
+    let mut notes: Vec<String> = own.iter().map(|turn| remarks(&turn.figures)).collect();
+    notes.sort();
+    notes.dedup();
+    let gigabytes = |one: &Figures| one.relayed as f64 / 1e9;
+    vec![
+        format!("{:.3}", middle(&|one| one.usage.user / gigabytes(one))),
+        format!("{:.3}", middle(&|one| one.usage.system / gigabytes(one))),
+        format!("{:.1}", middle(&|one| latencies(one)[0])),
+        format!("{:.1}", middle(&|one| latencies(one)[1])),
+        format!("{:.1}", middle(&|one| latencies(one)[2])),
+        format!("{:.0}", middle(&|one| megabytes(one.usage.resident))),
+        format!("{:.0}", middle(&|one| megabytes(one.rings))),
+        sum(&|one| one.findings.lost),
+        sum(&|one| one.findings.reordered),
+        sum(&|one| one.findings.steps_back),
+        notes.concat().trim_start_matches("; ").to_owned(),
+    ]
+}
+
+fn dash() -> String {
+    "-".to_owned()
+}
+
+/// Processor seconds per relayed GB.
+fn cost(figures: &Figures) -> f64 {
+    figures.usage.exact / figures.relayed as f64 * 1e9
+}
+
+/// What it costs where little else happens on the machine: the lower quartile of all stretches.
+fn undisturbed<'a>(figures: impl Iterator<Item = &'a Figures>) -> f64 {
+    let stretches = figures.flat_map(|one| one.stretches.iter().copied());
     let mut stretches: Vec<f64> = stretches.filter(|cost| cost.is_finite()).collect();
     stretches.sort_by(f64::total_cmp);
     stretches.get(stretches.len() / 4).copied().unwrap_or(0.0)
