@@ -4,8 +4,8 @@ use crate::net::dial::DialError;
 use crate::net::tls::TlsError;
 use crate::rtmp::handshake::HandshakeError;
 use crate::rtmp::limits::{AUTH_ROUNDS_MAX, REDIRECTS_MAX};
-use crate::rtmp::session::Action;
 use crate::rtmp::session::client::{ClientError, Ended, Refused};
+use crate::rtmp::session::{Action, Stage};
 use crate::rule::TargetUrl;
 use crate::secret::Secret;
 use std::io;
@@ -27,10 +27,10 @@ pub enum Failure {
     #[error("protocol: {0}")]
     Protocol(#[from] ClientError),
     /// The target said no.
-    #[error("{}", words("refused", .0.stage, &.0.code, .0.description.expose()))]
+    #[error("{}", refused_words(.0.stage, &.0.code, .0.description.expose()))]
     Refused(Refused),
     /// The target ended what it had accepted.
-    #[error("{}", words("ended by the target", "", &.0.code, .0.description.expose()))]
+    #[error("{}", ended_words(&.0.code, .0.description.expose()))]
     Ended(Ended),
     /// The target closed the connection.
     #[error("the target closed the connection {0}")]
@@ -119,26 +119,63 @@ impl Failure {
         }
     }
 
-    /// In words for an operator. A target may echo its key: it is masked here.
+    /// In words for an operator. A target may echo its key: it is masked in what the target said, and our own words stay whole,
+    /// however short the key is.
     pub fn reason(&self, url: &TargetUrl) -> String {
-        url.mask_echo(&self.to_string())
+        let masked = |said: &Secret| url.mask_echo(said.expose());
+        match self {
+            Self::Refused(refused) => {
+                refused_words(refused.stage, &refused.code, &masked(&refused.description))
+            }
+            Self::Ended(ended) => ended_words(&ended.code, &masked(&ended.description)),
+            ours => ours.to_string(),
+        }
     }
 }
 
+fn refused_words(stage: Stage, code: &str, description: &str) -> String {
+    words(&format!("refused at {stage}"), code, description)
+}
+
+fn ended_words(code: &str, description: &str) -> String {
+    words("ended by the target", code, description)
+}
+
 /// `refused at publish: NetStream.Publish.BadName (Stream already publishing)`, with what there is of it.
-fn words(what: &str, stage: impl std::fmt::Display, code: &str, description: &str) -> String {
-    let mut words = what.to_owned();
-    let stage = stage.to_string();
-    if !stage.is_empty() {
-        words += " at ";
-        words += &stage;
+fn words(what: &str, code: &str, description: &str) -> String {
+    let code = if code.is_empty() { "no code" } else { code };
+    match description {
+        "" => format!("{what}: {code}"),
+        description => format!("{what}: {code} ({description})"),
     }
-    words += ": ";
-    words += if code.is_empty() { "no code" } else { code };
-    if !description.is_empty() {
-        words += " (";
-        words += description;
-        words += ")";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_target_said_is_masked_and_our_own_words_are_not() {
+        let url = TargetUrl::parse("rtmp://host/app/live").unwrap();
+        let closed = Failure::Closed("while it was live");
+        assert_eq!(
+            closed.reason(&url),
+            "the target closed the connection while it was live"
+        );
+        let refused = Failure::Refused(Refused {
+            stage: Stage::Publish,
+            code: "NetStream.Publish.Denied".into(),
+            description: "live is not a key".into(),
+            action: Action::Permanent,
+        });
+        assert_eq!(
+            refused.reason(&url),
+            "refused at publish: NetStream.Publish.Denied (*** is not a key)"
+        );
+        let ended = Failure::Ended(Ended {
+            code: "close".into(),
+            description: "".into(),
+        });
+        assert_eq!(ended.reason(&url), "ended by the target: close");
     }
-    words
 }
