@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 /// A target that closes this soon after its consent has not taken the stream.
 const FAST_CLOSE: Duration = Duration::from_secs(5);
 
-/// So many fast closes in a row are an answer: with the usual backoff, they take some three minutes.
+/// So many fast closes in a row are an answer: with the usual backoff, they take a minute and a half.
 const FAST_CLOSES_MAX: u32 = 8;
 
 /// What every push of the gateway shares.
@@ -80,14 +80,12 @@ impl Push {
         let mut fast_closes = 0;
         let repairs_before = self.stream.repairs();
         loop {
-            let began = Instant::now();
             let failure = match self.attempt(repairs_before).await {
                 Ok(cut) => return cut,
                 Err((failure, held)) => {
-                    let held = held.unwrap_or_default();
-                    backoff.stable_for(held);
-                    busy.stable_for(held);
-                    count_fast_close(failure, held, began, &mut fast_closes)
+                    backoff.stable_for(held.unwrap_or_default());
+                    busy.stable_for(held.unwrap_or_default());
+                    count_fast_close(failure, held, &mut fast_closes)
                 }
             };
             let wait = match failure.next() {
@@ -170,21 +168,20 @@ impl Push {
     }
 }
 
-/// Turns one fast close too many into an answer for good.
-fn count_fast_close(
-    failure: Failure,
-    held: Duration,
-    began: Instant,
-    fast_closes: &mut u32,
-) -> Failure {
-    let was_live = matches!(
+/// Turns one fast close too many into an answer for good. Only a consent that held forgets those before it: an attempt that fails
+/// on the way to it says nothing of what it is worth.
+fn count_fast_close(failure: Failure, held: Option<Duration>, fast_closes: &mut u32) -> Failure {
+    let Some(held) = held else {
+        return failure;
+    };
+    if held >= FAST_CLOSE {
+        *fast_closes = 0;
+        return failure;
+    }
+    if !matches!(
         failure,
         Failure::Closed(_) | Failure::Io(_) | Failure::Ended(_)
-    ) && !held.is_zero();
-    if !was_live || held >= FAST_CLOSE {
-        if held >= FAST_CLOSE || began.elapsed() >= FAST_CLOSE {
-            *fast_closes = 0;
-        }
+    ) {
         return failure;
     }
     *fast_closes += 1;

@@ -38,13 +38,18 @@ impl HandClock {
         let mut left = time;
         while !left.is_zero() {
             let step = left.min(step);
-            tokio::time::advance(step).await;
+            self.nudge(step).await;
             left -= step;
-            for _ in 0..4 {
-                tokio::task::yield_now().await;
-            }
         }
         self.settle().await;
+    }
+
+    /// Moves on at once, with a little time for what that sets off.
+    pub async fn nudge(&self, time: Duration) {
+        tokio::time::advance(time).await;
+        for _ in 0..4 {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Has the gateway read what the publisher has sent: in a beat of 10 ms, for which a timer may be rounded up.

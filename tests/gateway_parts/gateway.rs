@@ -150,6 +150,13 @@ impl Gateway {
         self.hub.find(&StreamKey::parse("live", name).unwrap())
     }
 
+    /// The status of the push of that rule.
+    pub fn push_of(&self, number: u8) -> Arc<PushStatus> {
+        let rule = RuleId::from_random([number; 8]);
+        let mut pushes = self.board.pushes().into_iter().map(|push| push.1);
+        pushes.find(|push| push.rule == rule).unwrap()
+    }
+
     /// The status of the only push.
     pub fn push(&self) -> Arc<PushStatus> {
         let mut pushes = self.board.pushes();

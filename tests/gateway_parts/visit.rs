@@ -87,7 +87,19 @@ impl Host {
         visit
     }
 
-    /// Whether somebody has connected.
+    /// Whether nobody has connected, on a clock that stands still.
+    pub async fn is_left_alone_now(&self) -> bool {
+        for _ in 0..50 {
+            tokio::select! {
+                biased;
+                _ = self.listener.accept() => return false,
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        true
+    }
+
+    /// Whether nobody connects for a while.
     pub async fn is_left_alone(&self) -> bool {
         let waiting = tokio::time::timeout(Duration::from_millis(50), self.listener.accept());
         waiting.await.is_err()
@@ -215,6 +227,7 @@ impl Visit {
     }
 
     pub async fn start(&mut self) {
+        self.reader.publish_accepted();
         self.say(|mouth| {
             mouth.status("status", "NetStream.Publish.Start", "ok");
         })
