@@ -20,6 +20,8 @@ pub enum Opening {
         held: VecDeque<Tag>,
         /// Their payloads and bookkeeping, in bytes.
         bytes: usize,
+        /// How many of them, from the first on, have their header. Headers stay, so none is asked twice.
+        ready: usize,
     },
     /// The wait is over: a frame without its header is dropped.
     Over,
@@ -60,29 +62,40 @@ impl Opening {
 
     /// Judges a tag that is not a header, with the headers in force now.
     pub fn admit(&mut self, tag: Tag, headers: &Headers, now: Duration) -> Admitted {
-        let ready = is_ready(&tag.shape, headers);
+        let served = is_ready(&tag.shape, headers);
         match self {
-            Self::Clear if ready => Admitted::Now(tag),
+            Self::Clear if served => Admitted::Now(tag),
             Self::Clear => {
                 *self = Self::Holding {
                     since: now,
                     bytes: cost(&tag),
                     held: VecDeque::from([tag]),
+                    ready: 0,
                 };
                 Admitted::Held
             }
-            Self::Holding { since, held, bytes } => {
+            Self::Holding {
+                since,
+                held,
+                bytes,
+                ready,
+            } => {
                 *bytes += cost(&tag);
                 held.push_back(tag);
                 let waited = now.saturating_sub(*since);
-                let complete = held.iter().all(|held| is_ready(&held.shape, headers));
+                while let Some(next) = held.get(*ready)
+                    && is_ready(&next.shape, headers)
+                {
+                    *ready += 1;
+                }
+                let complete = *ready == held.len();
                 if complete || waited >= HEADER_WAIT || *bytes > HEADER_WAIT_BYTES_MAX {
                     self.release(headers, complete)
                 } else {
                     Admitted::Held
                 }
             }
-            Self::Over if ready => Admitted::Now(tag),
+            Self::Over if served => Admitted::Now(tag),
             Self::Over => Admitted::Dropped,
         }
     }
