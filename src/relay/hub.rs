@@ -2,7 +2,7 @@
 
 use super::limits::STREAMS_MAX;
 use super::ring::RingLimits;
-use super::stream::{Producer, Stream, StreamId};
+use super::stream::{Handover, Producer, Stream, StreamId};
 use crate::rule::StreamKey;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -85,13 +85,13 @@ impl Hub {
     ) -> Result<Producer, ClaimRefused> {
         let producer = {
             let mut registry = self.lock();
-            match registry.live.get(key) {
-                Some(stream) if may_take_over(&stream.claim(), &claim, duplicate) => {
-                    stream.take_over(self, claim)
-                }
-                Some(_) => return Err(ClaimRefused::Busy),
+            let standing = registry.live.get(key);
+            match standing.map(|stream| stream.hand_over(self, &claim, duplicate)) {
+                Some(Handover::Taken(producer)) => producer,
+                Some(Handover::Kept) => return Err(ClaimRefused::Busy),
                 None if registry.live.len() >= STREAMS_MAX => return Err(ClaimRefused::Full),
-                None => {
+                // The last publisher of one that has ended is about to say so here.
+                Some(Handover::Ended) | None => {
                     registry.next_id += 1;
                     let id = StreamId(registry.next_id);
                     let stream = Arc::new(Stream::new(id, key.clone(), claim, self.limits));
@@ -142,10 +142,6 @@ impl Hub {
     fn lock(&self) -> MutexGuard<'_, Registry> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn may_take_over(standing: &Claim, new: &Claim, duplicate: DuplicatePolicy) -> bool {
-    duplicate == DuplicatePolicy::Takeover && standing.credential == new.credential
 }
 
 #[cfg(test)]
@@ -203,6 +199,29 @@ mod tests {
             Drained::CaughtUp
         );
         assert_eq!(times, [0, 0, 0, 33]);
+    }
+
+    #[tokio::test]
+    async fn a_publisher_that_comes_while_the_last_one_leaves_gets_a_stream_that_lives() {
+        let hub = Hub::new(RingLimits::default());
+        let old = hub
+            .claim(&key(), claim(1), DuplicatePolicy::Takeover)
+            .unwrap();
+        // It has ended, and the registry does not know it yet.
+        assert!(old.stream().finish(0, End::Lost));
+        for policy in [DuplicatePolicy::Takeover, DuplicatePolicy::Reject] {
+            let new = hub.claim(&key(), claim(1), policy).unwrap();
+            assert_ne!(new.stream().id(), old.stream().id());
+            assert!(new.stream().end().is_none());
+            assert!(push(&new, 0, HEADER));
+            drop(new);
+        }
+        let new = hub
+            .claim(&key(), claim(2), DuplicatePolicy::Takeover)
+            .unwrap();
+        drop(old);
+        let live = hub.find(&key()).unwrap();
+        assert_eq!(live.id(), new.stream().id());
     }
 
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use super::cursor::{Cursor, Reached};
 use super::headers::Headers;
-use super::hub::{Claim, Hub};
+use super::hub::{Claim, DuplicatePolicy, Hub};
 use super::intake::Intake;
 use super::ring::RingLimits;
 use super::status::{Drops, StreamSnapshot};
@@ -166,10 +166,6 @@ impl Stream {
         }
     }
 
-    pub(super) fn claim(&self) -> Claim {
-        self.lock().claim.clone()
-    }
-
     pub(super) fn produce(self: &Arc<Self>, hub: &Arc<Hub>) -> Producer {
         let shared = self.lock();
         Producer {
@@ -181,17 +177,28 @@ impl Stream {
         }
     }
 
-    /// Hands the stream to another publisher. The one before finds out when it next appends or waits.
-    pub(super) fn take_over(self: &Arc<Self>, hub: &Arc<Hub>, claim: Claim) -> Producer {
+    /// Hands the stream to another publisher, if it may have it. The one before finds out when it next appends or waits.
+    pub(super) fn hand_over(
+        self: &Arc<Self>,
+        hub: &Arc<Hub>,
+        claim: &Claim,
+        duplicate: DuplicatePolicy,
+    ) -> Handover {
         {
             let mut shared = self.lock();
+            if shared.end.is_some() {
+                return Handover::Ended;
+            }
+            if duplicate == DuplicatePolicy::Reject || shared.claim.credential != claim.credential {
+                return Handover::Kept;
+            }
             shared.epoch += 1;
-            shared.claim = claim;
+            shared.claim = claim.clone();
             shared.intake.begin_input();
             let before = std::mem::replace(&mut shared.superseded, watch::Sender::new(false));
             before.send_replace(true);
         }
-        self.produce(hub)
+        Handover::Taken(self.produce(hub))
     }
 
     /// A panic while the lock was held leaves the ring as it was between two tags: every step on it is whole.
@@ -200,7 +207,7 @@ impl Stream {
     }
 
     /// Ends the stream if it still belongs to this epoch; says whether it did.
-    fn finish(&self, epoch: u64, end: End) -> bool {
+    pub(super) fn finish(&self, epoch: u64, end: End) -> bool {
         {
             let mut shared = self.lock();
             if shared.epoch != epoch || shared.end.is_some() {
@@ -213,6 +220,16 @@ impl Stream {
         self.appended.notify_waiters();
         true
     }
+}
+
+/// What became of another publisher's wish for a stream.
+pub(super) enum Handover {
+    /// It has it.
+    Taken(Producer),
+    /// The one before keeps it.
+    Kept,
+    /// The stream has ended, a moment ago.
+    Ended,
 }
 
 /// A publisher's hold on a stream. Dropping it ends the stream, unless another publisher has taken it over.
