@@ -225,6 +225,40 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_waited_at_the_end_moves_nothing_that_was_read() {
+        let hub = Hub::new(RingLimits::default());
+        let producer = hub
+            .claim(&key(), claim(1), DuplicatePolicy::Takeover)
+            .unwrap();
+        let mut consumer = producer.stream().consume();
+        let send = |tags: &[(MediaKind, u32, &'static [u8])]| {
+            let mut batch = producer.batch().unwrap();
+            for &(kind, at, payload) in tags {
+                batch.push(kind, at, Bytes::from_static(payload));
+            }
+        };
+        let (video, audio) = (MediaKind::Video, MediaKind::Audio);
+        send(&[
+            (video, 0, HEADER),
+            (audio, 0, &[0xAF, 0, 0x12]),
+            (video, 0, KEY),
+        ]);
+        let mut got = Vec::new();
+        consumer.drain(usize::MAX, |tag, at| got.push((tag.shape.track, at)));
+        // The second video track has no header, so what is behind its frame waits with it, and the audio is older than what is read.
+        send(&[
+            (video, 80, &[0x27, 1, 0, 0, 0, 0x41]),
+            (video, 80, b"\x96\x01hvc1\x01\x00\x00\x00\x26"),
+            (audio, 60, &[0xAF, 1, 0x21]),
+        ]);
+        consumer.drain(usize::MAX, |tag, at| got.push((tag.shape.track, at)));
+        producer.finish();
+        consumer.drain(usize::MAX, |tag, at| got.push((tag.shape.track, at)));
+        let (video, audio) = (crate::media::Track::VIDEO, crate::media::Track::AUDIO);
+        assert_eq!(got[3..], [(video, 80), (audio, 60)]);
+    }
+
+    #[tokio::test]
     async fn nobody_else_gets_a_live_stream() {
         let hub = Hub::new(RingLimits::default());
         let _standing = hub

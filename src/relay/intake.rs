@@ -65,6 +65,8 @@ impl Intake {
 
     /// Nothing comes any more: what waits for a header is judged by those that came.
     pub(super) fn finish(&mut self, now: Duration) {
+        // What was appended before may have been read.
+        self.ring.begin_window();
         let left = self.opening.finish(self.ring.headers());
         self.admit(left, now);
     }
