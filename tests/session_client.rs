@@ -57,7 +57,7 @@ fn the_calls_and_their_order_are_those_of_obs() {
         (MediaKind::Audio, 5, 8),
         (MediaKind::Video, 6, 9),
     ] {
-        let header = push.session.media_header(kind, 1234, 56);
+        let header = push.session.media_framing().header(kind, 1234, 56);
         assert_eq!(
             header,
             chunk::Header {
@@ -204,7 +204,10 @@ fn results_with_transaction_0_answer_the_pending_call() {
     push.mouth.result(0.0, &[3.0.into()]);
     assert_eq!(push.events(), []);
     assert_eq!(
-        push.session.media_header(MediaKind::Audio, 0, 0).stream_id,
+        push.session
+            .media_framing()
+            .header(MediaKind::Audio, 0, 0)
+            .stream_id,
         3
     );
     push.mouth.result(0.0, &[]);
@@ -219,7 +222,10 @@ fn stream_numbers() {
         push.mouth.result(4.0, &[number.into()]);
         assert_eq!(push.events(), []);
         assert_eq!(
-            push.session.media_header(MediaKind::Video, 0, 0).stream_id,
+            push.session
+                .media_framing()
+                .header(MediaKind::Video, 0, 0)
+                .stream_id,
             stream_id
         );
     }

@@ -181,7 +181,8 @@ impl Pair {
         let length = u32::try_from(media.payload.len()).expect("short");
         let header = self
             .client
-            .media_header(media.kind, media.timestamp, length);
+            .media_framing()
+            .header(media.kind, media.timestamp, length);
         chunk::write(&mut self.to_server, header, &media.payload, 4096);
     }
 }

@@ -226,7 +226,9 @@ fn our_client_publishes_to_its_server() {
     let mut bytes = BytesMut::new();
     for media in frames() {
         let length = u32::try_from(media.payload.len()).expect("short");
-        let header = ours.media_header(media.kind, media.timestamp, length);
+        let header = ours
+            .media_framing()
+            .header(media.kind, media.timestamp, length);
         chunk::write(&mut bytes, header, &media.payload, 4096);
     }
     server.hear(&bytes);

@@ -51,7 +51,10 @@ pub async fn publish(tcp: &mut TcpStream, name: &str) -> Outcome<u32> {
         tcp.write_all(&output).await?;
         match event {
             Some(ClientEvent::Published) => {
-                let header = session.media_header(aqueduct::media::MediaKind::Video, 0, 0);
+                let header =
+                    session
+                        .media_framing()
+                        .header(aqueduct::media::MediaKind::Video, 0, 0);
                 return Ok(header.stream_id);
             }
             Some(ClientEvent::Refused(refused)) => return Err(format!("{refused:?}").into()),

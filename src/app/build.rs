@@ -113,14 +113,14 @@ impl Gateway {
         };
 
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let shards = Arc::new(Shards::start(cores)?);
+        let tick = Tick::new(config.relay.flush_interval());
+        let shards = Arc::new(Shards::start(cores, tick)?);
         let hub = Hub::new(RingLimits::default());
         let observer = Arc::new(Observer::new(Arc::clone(&metrics)));
         let apps = Arc::new(ArcSwap::from_pointee(admission(&config.apps)));
         let gate = Arc::new(Gate {
             hub: Arc::clone(&hub),
             admission: Arc::clone(&apps) as Arc<dyn ingest::Admission>,
-            tick: Tick::new(config.relay.flush_interval()),
             drain: CancellationToken::new(),
             watch: observer.clone(),
             reject_duplicates: AtomicBool::new(rejects_duplicates(config)),
@@ -130,6 +130,7 @@ impl Gateway {
             reach: reach.clone(),
             gate: StartGate::new(config.egress.starts_per_second),
             chunk_size: config.egress.chunk_size,
+            tick,
             watch: observer,
         });
         let supervisor = Supervisor::new(

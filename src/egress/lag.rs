@@ -5,7 +5,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Marks that are kept: one a batch, so a quarter of a minute at the default beat.
+/// How far marks are apart, in milliseconds: lag is told so much too large at the most, and most batches leave no mark.
+const MARK_DISTANCE_MS: i64 = 100;
+
+/// Marks that are kept: most of a minute.
 const MARKS_MAX: usize = 512;
 
 /// Bytes that wait while none is acknowledged for this long make a connection worth giving up.
@@ -13,8 +16,11 @@ pub const STALL: Duration = Duration::from_secs(10);
 
 /// The bytes on their way, and the media time that they belong to.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub struct Flight {
     queued: u64,
+    /// The time of what is queued behind the last mark, if anything is.
+    open: Option<i64>,
     acknowledged: u64,
     marks: VecDeque<Mark>,
     /// When the peer last acknowledged something, or nothing was waiting.
@@ -25,7 +31,7 @@ pub struct Flight {
 struct Mark {
     /// The bytes queued up to here.
     end: u64,
-    /// The time of the newest tag among them, in milliseconds on the stream's clock.
+    /// The time of the newest tag of the first batch among them, in milliseconds on the stream's clock.
     dts: i64,
 }
 
@@ -40,19 +46,24 @@ impl Flight {
 
     /// So many bytes were queued, the newest tag among them of this time.
     pub fn queued(&mut self, bytes: usize, dts: i64) {
-        self.queued += bytes as u64;
-        let mark = Mark {
-            end: self.queued,
-            dts,
-        };
-        if self.marks.len() >= MARKS_MAX {
-            // The newest mark covers what the one before did: lag is then told too large, never too small.
-            if let Some(newest) = self.marks.back_mut() {
-                newest.end = self.queued;
+        if let Some(open) = self.open {
+            // What stays open covers more than it tells: lag is then told too large, never too small.
+            if dts - open < MARK_DISTANCE_MS || self.marks.len() >= MARKS_MAX {
+                self.queued += bytes as u64;
                 return;
             }
+            self.marks.push_back(Mark {
+                end: self.queued,
+                dts: open,
+            });
         }
-        self.marks.push_back(mark);
+        self.open = Some(dts);
+        self.queued += bytes as u64;
+    }
+
+    /// All bytes that were queued so far.
+    pub fn queued_bytes(&self) -> u64 {
+        self.queued
     }
 
     /// So many bytes of what was queued have not been acknowledged by the peer.
@@ -69,11 +80,14 @@ impl Flight {
         {
             self.marks.pop_front();
         }
+        if self.acknowledged == self.queued {
+            self.open = None;
+        }
     }
 
     /// The time of the oldest media that has not been acknowledged, in milliseconds on the stream's clock.
     pub fn oldest(&self) -> Option<i64> {
-        self.marks.front().map(|mark| mark.dts)
+        self.marks.front().map(|mark| mark.dts).or(self.open)
     }
 
     /// Whether bytes have waited for too long without one being acknowledged.
@@ -98,7 +112,8 @@ mod tests {
         }
         assert_eq!(flight.oldest(), Some(0));
         flight.outstanding(4500, seconds(1));
-        assert_eq!(flight.oldest(), Some(150));
+        // The oldest byte in flight is of 150; the mark in front of it is of 120.
+        assert_eq!(flight.oldest(), Some(120));
         flight.outstanding(0, seconds(2));
         assert_eq!(flight.oldest(), None);
     }

@@ -2,9 +2,12 @@
 //! target's life: attempts, retries, and the media in between.
 
 pub mod attempt;
+mod composed;
 pub mod failure;
+mod fanout;
 pub mod gate;
 pub mod lag;
+mod line;
 pub mod plan;
 pub mod preflight;
 mod pump;

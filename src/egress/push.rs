@@ -3,12 +3,13 @@
 
 use super::attempt::{Depth, Manner, Reach};
 use super::failure::{Failure, Next};
+use super::fanout::Fanout;
 use super::gate::StartGate;
 use super::plan::{PushId, PushOptions};
 use super::pump::{Over, Pump};
 use super::status::{PushStatus, TargetState};
 use crate::backoff::{Backoff, BackoffPolicy};
-use crate::relay::Stream;
+use crate::relay::{Stream, Tick};
 use crate::rtmp::session::client::Enhanced;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub struct Egress {
     pub gate: StartGate,
     /// The chunk size towards targets whose rule has none of its own, in bytes.
     pub chunk_size: u32,
+    /// The gateway's beat, at which targets are looked after too.
+    pub tick: Tick,
     /// Told what happens.
     pub watch: Arc<dyn Watch>,
 }
@@ -52,6 +55,7 @@ pub(super) struct Push {
     pub(super) id: PushId,
     pub(super) options: PushOptions,
     pub(super) stream: Arc<Stream>,
+    pub(super) fanout: Arc<Fanout>,
     pub(super) status: Arc<PushStatus>,
     pub(super) stop: CancellationToken,
     pub(super) egress: Arc<Egress>,
@@ -127,7 +131,8 @@ impl Push {
             depth: Depth::Publish,
         };
         let url = self.status.url();
-        let established = self.egress.reach.establish(&url, &manner, |_, _| {});
+        // Its room is given back before the push is live, which may be for days.
+        let established = Box::pin(self.egress.reach.establish(&url, &manner, |_, _| {}));
         let established = match self.unless_cut(established).await {
             Ok(established) => established.map_err(|failure| (failure, None))?,
             Err(cut) => return Ok(cut),
@@ -137,8 +142,9 @@ impl Push {
         let since = Instant::now();
         let pump = Pump::new(
             established,
-            chunk_size,
             self.stream.consume(),
+            &self.fanout,
+            self.egress.tick,
             repairs_before,
             &self.status,
             &*self.egress.watch,

@@ -1,10 +1,11 @@
 //! The supervisor: the only one who starts and stops pushes. It compares what the rules wish with what runs whenever either
 //! changes, and carries out the steps of the plan.
 
+use super::fanout::Fanout;
 use super::plan::{PushId, PushOptions, Running, Step, next_stop, plan};
 use super::push::{Egress, Push};
 use super::status::{Board, PushStatus, TargetState};
-use crate::relay::{Hub, Stream};
+use crate::relay::{Hub, Stream, StreamId};
 use crate::rule::{RuleSet, TargetUrl};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub struct Supervisor {
     egress: Arc<Egress>,
     board: Arc<Board>,
     pushes: BTreeMap<PushId, Entry>,
+    /// One for each stream that has, or had, a push while it is live.
+    fanouts: BTreeMap<StreamId, Arc<Fanout>>,
     next_id: u64,
     ended: (
         mpsc::UnboundedSender<PushId>,
@@ -66,6 +69,7 @@ impl Supervisor {
             egress,
             board,
             pushes: BTreeMap::new(),
+            fanouts: BTreeMap::new(),
             next_id: 0,
             ended: mpsc::unbounded_channel(),
         }
@@ -102,6 +106,8 @@ impl Supervisor {
             .iter()
             .map(|stream| (stream.id(), stream.key().clone()))
             .collect();
+        self.fanouts
+            .retain(|id, _| live.iter().any(|stream| stream.id() == *id));
         let running: Vec<_> = self
             .pushes
             .values()
@@ -146,10 +152,15 @@ impl Supervisor {
             running.url.clone(),
         ));
         let stop = CancellationToken::new();
+        let fanout = self.fanouts.entry(stream.id()).or_insert_with(|| {
+            let watch = Arc::clone(&self.egress.watch);
+            Fanout::of(stream, watch)
+        });
         let push = Push {
             id: running.push,
             options: running.options,
             stream: Arc::clone(stream),
+            fanout: Arc::clone(fanout),
             status: Arc::clone(&status),
             stop: stop.clone(),
             egress: Arc::clone(&self.egress),

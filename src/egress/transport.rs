@@ -1,9 +1,10 @@
 //! The connection to a target: plain or TLS, and what the kernel says of it.
 
 use crate::net::tcp_info::{self, TcpInfo};
+use socket2::SockRef;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -17,18 +18,43 @@ pub enum Transport {
 }
 
 /// What a push is carried over: bytes both ways, and what the kernel knows of them.
-pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin {
+pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// What the kernel knows of the connection; none where the operating system does not tell.
     fn tcp_info(&self) -> Option<TcpInfo>;
+
+    /// Writes what is taken now. Nobody is woken when there is room again: whoever has to know asks with `poll_write`.
+    ///
+    /// # Errors
+    /// `WouldBlock` where nothing is taken, or what the connection says.
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut nobody = Context::from_waker(Waker::noop());
+        match Pin::new(self).poll_write(&mut nobody, bytes) {
+            Poll::Ready(written) => written,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
 }
 
 impl Wire for Transport {
     fn tcp_info(&self) -> Option<TcpInfo> {
-        tcp_info::read(match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
-        })
-        .ok()
+        match self {
+            Self::Plain(tcp) => tcp_info::read(tcp).ok(),
+            Self::Tls(tls) => tls.tcp_info(),
+        }
+    }
+
+    fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            // Without a look at what the runtime knows of the socket: the kernel knows better, and is asked anyway.
+            Self::Plain(tcp) => SockRef::from(&*tcp).send(bytes),
+            Self::Tls(tls) => tls.try_write(bytes),
+        }
+    }
+}
+
+impl Wire for TlsStream<TcpStream> {
+    fn tcp_info(&self) -> Option<TcpInfo> {
+        tcp_info::read(self.get_ref().0).ok()
     }
 }
 

@@ -1,75 +1,88 @@
 //! The bytes between a publisher's socket and its session.
 
-/// The buffer of a peer that only talks: commands are small.
+use std::cell::RefCell;
+use std::io;
+
+/// What is read at once from a peer that only talks, in bytes: commands are small.
 const GREETING_BYTES: usize = 4 * 1024;
 
-/// The buffer of a publisher: what 6 Mbit/s bring in a beat of 30 ms, twice over.
-const MEDIA_BYTES: usize = 64 * 1024;
+/// What is read at once from a publisher, in bytes: a beat of 100 Mbit/s fits in twice over.
+const MEDIA_BYTES: usize = 1024 * 1024;
 
-/// The most that the buffer grows to when one read after the other fills it.
-const MEDIA_BYTES_MAX: usize = 512 * 1024;
+thread_local! {
+    /// Where this thread's publishers are read, one after the other: what one has touched is in the cache for the next. Memory
+    /// that was never touched is not resident.
+    static ROOM: RefCell<Box<[u8]>> = RefCell::new(vec![0; MEDIA_BYTES].into());
+}
 
-/// A buffer that is filled at its end and read from its beginning.
+/// What was read and the session has left unread: the beginning of a header or, before a publish is accepted, whatever is
+/// behind a question.
+#[derive(Debug, Default)]
 pub(super) struct ReadBuffer {
-    bytes: Box<[u8]>,
-    start: usize,
-    end: usize,
+    unread: Vec<u8>,
+}
+
+/// What one read of media came to.
+#[derive(Debug)]
+pub(super) struct MediaRead<T> {
+    /// The bytes that came; 0 is the peer's end.
+    pub(super) count: usize,
+    /// Whether there was no room for more.
+    pub(super) is_full: bool,
+    /// What was made of them.
+    pub(super) taken: T,
 }
 
 impl ReadBuffer {
-    pub(super) fn new() -> Self {
-        Self {
-            bytes: vec![0; GREETING_BYTES].into(),
-            start: 0,
-            end: 0,
-        }
-    }
-
-    /// Makes room for media.
-    pub(super) fn expect_media(&mut self) {
-        self.resize(MEDIA_BYTES);
-    }
-
-    /// Where the next bytes go. Never empty, unless the session leaves a whole buffer unread, as it does before the publish is
-    /// accepted.
-    pub(super) fn space(&mut self) -> &mut [u8] {
-        if self.start > 0 {
-            self.bytes.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-        }
-        &mut self.bytes[self.end..]
-    }
-
-    /// Says how many bytes were put into the space.
-    pub(super) fn filled(&mut self, count: usize) {
-        self.end = (self.end + count).min(self.bytes.len());
-    }
-
     /// What has not been read.
     pub(super) fn unread(&self) -> &[u8] {
-        &self.bytes[self.start..self.end]
+        &self.unread
     }
 
-    /// Says how many bytes are left unread.
+    /// Says how many bytes, the last ones, are left unread.
     pub(super) fn left(&mut self, count: usize) {
-        self.start = self.end.saturating_sub(count);
+        let read = self.unread.len().saturating_sub(count);
+        self.unread.drain(..read);
     }
 
-    /// The peer is faster than the buffer: the next read gets more room.
-    pub(super) fn grow(&mut self) {
-        if self.bytes.len() < MEDIA_BYTES_MAX {
-            self.resize(self.bytes.len() * 2);
-        }
+    /// Puts the next bytes of a conversation behind those that are unread; says how many came.
+    pub(super) fn receive(
+        &mut self,
+        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let mut space = [0; GREETING_BYTES];
+        let count = read(&mut space)?;
+        self.unread
+            .extend_from_slice(space.get(..count).unwrap_or(&space));
+        Ok(count)
     }
 
-    fn resize(&mut self, size: usize) {
-        let unread = self.unread();
-        let mut bytes = vec![0; size.max(unread.len())];
-        bytes[..unread.len()].copy_from_slice(unread);
-        self.end = unread.len();
-        self.start = 0;
-        self.bytes = bytes.into();
+    /// Reads media: `take` is given what is unread with what comes behind it, and leaves what it does not take.
+    pub(super) fn receive_media<T>(
+        &mut self,
+        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+        take: impl FnOnce(&mut &[u8]) -> T,
+    ) -> io::Result<MediaRead<T>> {
+        ROOM.with_borrow_mut(|room| {
+            let kept = self.unread.len();
+            // A session that reads media leaves a few bytes.
+            if room.len() < kept + GREETING_BYTES {
+                return Err(io::ErrorKind::OutOfMemory.into());
+            }
+            let (front, space) = room.split_at_mut(kept);
+            let count = read(space)?.min(space.len());
+            let is_full = count == space.len();
+            front.copy_from_slice(&self.unread);
+            let mut unread = &room[..kept + count];
+            let taken = take(&mut unread);
+            self.unread.clear();
+            self.unread.extend_from_slice(unread);
+            Ok(MediaRead {
+                count,
+                is_full,
+                taken,
+            })
+        })
     }
 }
 
@@ -77,26 +90,53 @@ impl ReadBuffer {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_left_stays_in_front_of_what_comes() {
-        let mut buffer = ReadBuffer::new();
-        buffer.space()[..5].copy_from_slice(b"abcde");
-        buffer.filled(5);
-        buffer.left(2);
-        assert_eq!(buffer.unread(), b"de");
-        buffer.expect_media();
-        buffer.space()[..1].copy_from_slice(b"f");
-        buffer.filled(1);
-        assert_eq!(buffer.unread(), b"def");
-        assert_eq!(buffer.space().len(), MEDIA_BYTES - 3);
+    fn bring(bytes: &[u8]) -> impl FnOnce(&mut [u8]) -> io::Result<usize> {
+        |space| {
+            space[..bytes.len()].copy_from_slice(bytes);
+            Ok(bytes.len())
+        }
     }
 
     #[test]
-    fn it_grows_to_a_bound() {
-        let mut buffer = ReadBuffer::new();
-        for _ in 0..100 {
-            buffer.grow();
-        }
-        assert_eq!(buffer.space().len(), MEDIA_BYTES_MAX);
+    fn what_is_left_stays_in_front_of_what_comes() {
+        let mut buffer = ReadBuffer::default();
+        assert_eq!(buffer.receive(bring(b"abcde")).unwrap(), 5);
+        buffer.left(2);
+        assert_eq!(buffer.unread(), b"de");
+        let read = buffer
+            .receive_media(bring(b"fgh"), |unread| {
+                let seen = unread.to_vec();
+                *unread = &unread[4..];
+                seen
+            })
+            .unwrap();
+        assert_eq!((read.count, read.is_full), (3, false));
+        assert_eq!(read.taken, b"defgh");
+        assert_eq!(buffer.unread(), b"h");
+    }
+
+    #[test]
+    fn a_read_that_fails_costs_nothing() {
+        let mut buffer = ReadBuffer::default();
+        buffer.receive(bring(b"abc")).unwrap();
+        let failed = buffer.receive_media(
+            |space| {
+                space.fill(7);
+                Err(io::ErrorKind::WouldBlock.into())
+            },
+            |_| (),
+        );
+        assert!(failed.is_err());
+        assert_eq!(buffer.unread(), b"abc");
+    }
+
+    #[test]
+    fn a_read_that_fills_the_room_says_so() {
+        let mut buffer = ReadBuffer::default();
+        let read = buffer
+            .receive_media(|space| Ok(space.len()), |unread| *unread = &[])
+            .unwrap();
+        assert!(read.is_full);
+        assert!(buffer.unread().is_empty());
     }
 }

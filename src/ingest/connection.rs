@@ -8,7 +8,7 @@ use super::socket::Socket;
 use super::{Asked, Gate, Received};
 use crate::media::MediaKind;
 use crate::net::permits::Permit;
-use crate::relay::{Claim, Producer};
+use crate::relay::{Beat, Claim, Producer};
 use crate::rtmp::handshake;
 use crate::rtmp::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PUBLISH_TIMEOUT};
 use crate::rtmp::session::server::{ConnectRefusal, ServerConfig, ServerEvent, ServerSession};
@@ -38,10 +38,16 @@ const BEAT_BYTES_MAX: usize = 4 * 1024 * 1024;
 const HELD_BACK: Duration = Duration::from_millis(10);
 
 /// Serves one connection to its end.
-pub(super) async fn serve(socket: Socket, peer: SocketAddr, mut permit: Permit, gate: &Gate) {
+pub(super) async fn serve(
+    socket: Socket,
+    peer: SocketAddr,
+    mut permit: Permit,
+    gate: &Gate,
+    beat: &Arc<Beat>,
+) {
     let mut connection = Connection {
         socket,
-        buffer: ReadBuffer::new(),
+        buffer: ReadBuffer::default(),
         session: ServerSession::new(ServerConfig::default()),
         began: Instant::now(),
     };
@@ -55,7 +61,7 @@ pub(super) async fn serve(socket: Socket, peer: SocketAddr, mut permit: Permit, 
             let began = Instant::now();
             gate.watch
                 .publish_started(stream.key(), peer, &client, producer.took_over());
-            let ended = connection.publish(producer, gate).await;
+            let ended = connection.publish(producer, gate, beat).await;
             let bytes = connection.session.bytes_in();
             gate.watch
                 .publish_ended(stream.key(), peer, &ended, bytes, began.elapsed());
@@ -158,9 +164,8 @@ impl Connection {
     }
 
     /// Reads media until the publish ends. Everything read before the end is in the ring.
-    async fn publish(&mut self, mut producer: Producer, gate: &Gate) -> Ended {
-        self.buffer.expect_media();
-        let ended = self.relay(&mut producer, gate).await;
+    async fn publish(&mut self, producer: Producer, gate: &Gate, beat: &Arc<Beat>) -> Ended {
+        let ended = self.relay(&producer, gate, beat).await;
         if let Ended::Unpublished = ended {
             producer.finish();
         }
@@ -168,18 +173,26 @@ impl Connection {
         ended
     }
 
-    async fn relay(&mut self, producer: &mut Producer, gate: &Gate) -> Ended {
-        if let Err(error) = self.socket.set_paced(gate.tick.is_paced()) {
+    async fn relay(&mut self, producer: &Producer, gate: &Gate, beat: &Arc<Beat>) -> Ended {
+        if let Err(error) = self.socket.set_paced(beat.is_paced()) {
             return error.into();
         }
+        let member = beat.is_paced().then(|| beat.join());
+        // One token of its own each: waiting for it locks nothing that streams share.
+        let drain = gate.drain.child_token();
+        let (superseded, drained) = (producer.superseded(), drain.cancelled());
+        let idle = sleep_until(Instant::now() + IDLE_TIMEOUT);
+        tokio::pin!(superseded, drained, idle);
         let mut allowance = Allowance::new(self.began.elapsed());
         let mut last_byte = Instant::now();
         let mut received = Received::default();
         // An early encoder's media is in the buffer already, and in that of TLS, of which no socket tells.
         let mut round = self
-            .absorb(producer, &mut allowance, &mut received)
-            .and_then(|()| self.read_round(producer, &mut allowance, &mut received));
+            .read(producer, &mut allowance, &mut received, |_, _| Ok(0))
+            .and_then(|_| self.read_round(producer, &mut allowance, &mut received));
         loop {
+            // What was read is for the targets, also where it was the last.
+            producer.deliver().await;
             gate.watch.received(received);
             let left = match round {
                 Ok(left) => left,
@@ -190,14 +203,33 @@ impl Connection {
             } else if last_byte.elapsed() >= IDLE_TIMEOUT {
                 return Ended::Idle;
             }
-            tokio::select! {
-                biased;
-                () = producer.superseded() => return gone(producer),
-                () = gate.drain.cancelled() => return Ended::ShuttingDown,
-                waited = wait(&self.socket, gate, left) => if let Err(error) = waited {
-                    return error.into();
-                },
-                () = sleep_until(last_byte + IDLE_TIMEOUT) => return Ended::Idle,
+            let waited = match &member {
+                // Whatever else may end the publish is looked at then, too: nothing is waited for on the way of a frame.
+                Some(member) => {
+                    member.next().await;
+                    Ok(())
+                }
+                None => {
+                    tokio::select! {
+                        biased;
+                        waited = wait(&self.socket, beat, left) => waited,
+                        () = &mut superseded => Ok(()),
+                        () = &mut drained => Ok(()),
+                        () = &mut idle => {
+                            idle.as_mut().reset(last_byte + IDLE_TIMEOUT);
+                            Ok(())
+                        }
+                    }
+                }
+            };
+            if let Err(error) = waited {
+                return error.into();
+            }
+            if producer.is_superseded() {
+                return gone(producer);
+            }
+            if drain.is_cancelled() {
+                return Ended::ShuttingDown;
             }
             received = Received::default();
             round = self.read_round(producer, &mut allowance, &mut received);
@@ -217,77 +249,55 @@ impl Connection {
                 left = Left::HeldBack;
                 break;
             }
-            let space = self.buffer.space();
-            let room = space.len();
             received.reads += 1;
-            let count = match self.socket.try_read(space) {
-                Ok(0) => return Err(Ended::Closed),
-                Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            match self.read(producer, allowance, received, Socket::try_read)? {
+                Read::End => return Err(Ended::Closed),
+                Read::Full => {}
+                // Asking a socket that is empty, or as good as, once more costs as much as a full read.
+                Read::All => {
                     left = Left::Nothing;
                     break;
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error.into()),
-            };
-            self.buffer.filled(count);
-            received.bytes += count;
-            self.absorb(producer, allowance, received)?;
-            if count < room {
-                // The socket is empty, or as good as: asking it once more costs as much as a full read.
-                left = Left::Nothing;
-                break;
             }
-            self.buffer.grow();
         }
         self.answer()?;
         Ok(left)
     }
 
-    /// Gives what was read to the stream, under one lock.
-    fn absorb(
+    /// Reads once, and gives what came to the stream, under one lock.
+    fn read(
         &mut self,
         producer: &Producer,
         allowance: &mut Allowance,
         received: &mut Received,
-    ) -> Result<(), Ended> {
-        let now = self.began.elapsed();
-        let mut unread = self.buffer.unread();
-        let size = unread.len();
-        let Some(mut batch) = producer.batch() else {
-            return Err(Ended::TakenOver);
-        };
-        let mut messages = 0;
-        let outcome = loop {
-            match self.session.read(&mut unread, now) {
-                Ok(Some(ServerEvent::Media(media))) => {
-                    messages += 1;
-                    match media.kind {
-                        MediaKind::Video => received.video += 1,
-                        MediaKind::Audio => received.audio += 1,
-                        MediaKind::Data => received.data += 1,
-                    }
-                    batch.push(media.kind, media.timestamp, media.payload);
+        from: impl Fn(&mut Socket, &mut [u8]) -> io::Result<usize>,
+    ) -> Result<Read, Ended> {
+        let Self {
+            socket,
+            buffer,
+            session,
+            began,
+        } = self;
+        let now = began.elapsed();
+        loop {
+            let read = buffer.receive_media(
+                |space| from(socket, space),
+                |unread| absorb(session, now, unread, producer, allowance, received),
+            );
+            return match read {
+                Ok(read) => {
+                    read.taken?;
+                    received.bytes += read.count;
+                    Ok(match read.count {
+                        0 => Read::End,
+                        _ if read.is_full => Read::Full,
+                        _ => Read::All,
+                    })
                 }
-                Ok(Some(ServerEvent::Unpublished(_))) => break Err(Ended::Unpublished),
-                Ok(Some(ServerEvent::ConnectRequested(_) | ServerEvent::PublishRequested(_))) => {}
-                Ok(None) => break Ok(()),
-                Err(error) => break Err(error.into()),
-            }
-        };
-        let (drops, repairs) = batch.losses();
-        let erratic = batch.is_erratic();
-        drop(batch);
-        received.drops += drops;
-        received.repairs += repairs;
-        let left = unread.len();
-        self.buffer.left(left);
-        if !allowance.take(size - left, messages) {
-            return Err(Ended::Flood);
-        }
-        match outcome {
-            Ok(()) if erratic => Err(Ended::Erratic),
-            outcome => outcome,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::All),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => Err(error.into()),
+            };
         }
     }
 
@@ -326,10 +336,9 @@ impl Connection {
 
     async fn receive(&mut self) -> Result<(), NotPublished> {
         loop {
-            match self.socket.try_read(self.buffer.space()) {
+            match self.buffer.receive(|space| self.socket.try_read(space)) {
                 Ok(0) => return Err(NotPublished::Closed),
-                Ok(count) => {
-                    self.buffer.filled(count);
+                Ok(_) => {
                     // A socket that is never empty would have no await in it, and the shard no other connection.
                     consume_budget().await;
                     return Ok(());
@@ -395,6 +404,61 @@ impl Connection {
     }
 }
 
+/// Gives what was read to the stream, under one lock.
+fn absorb(
+    session: &mut ServerSession,
+    now: Duration,
+    unread: &mut &[u8],
+    producer: &Producer,
+    allowance: &mut Allowance,
+    received: &mut Received,
+) -> Result<(), Ended> {
+    let size = unread.len();
+    let Some(mut batch) = producer.batch() else {
+        return Err(Ended::TakenOver);
+    };
+    let mut messages = 0;
+    let outcome = loop {
+        match session.read(unread, now) {
+            Ok(Some(ServerEvent::Media(media))) => {
+                messages += 1;
+                match media.kind {
+                    MediaKind::Video => received.video += 1,
+                    MediaKind::Audio => received.audio += 1,
+                    MediaKind::Data => received.data += 1,
+                }
+                batch.push(media.kind, media.timestamp, media.payload);
+            }
+            Ok(Some(ServerEvent::Unpublished(_))) => break Err(Ended::Unpublished),
+            Ok(Some(ServerEvent::ConnectRequested(_) | ServerEvent::PublishRequested(_))) => {}
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error.into()),
+        }
+    };
+    let (drops, repairs) = batch.losses();
+    let erratic = batch.is_erratic();
+    drop(batch);
+    received.drops += drops;
+    received.repairs += repairs;
+    if !allowance.take(size - unread.len(), messages) {
+        return Err(Ended::Flood);
+    }
+    match outcome {
+        Ok(()) if erratic => Err(Ended::Erratic),
+        outcome => outcome,
+    }
+}
+
+/// What one read came to.
+enum Read {
+    /// All that had arrived.
+    All,
+    /// As much as there was room for.
+    Full,
+    /// The peer's end.
+    End,
+}
+
 /// Asks whether the publisher may, and takes the stream for it.
 async fn claim(
     asked: &Asked,
@@ -442,14 +506,14 @@ enum Left {
     HeldBack,
 }
 
-/// Waits for the beat or, where there is none, for bytes that may be read.
-async fn wait(socket: &Socket, gate: &Gate, left: Left) -> io::Result<()> {
-    if gate.tick.is_paced() {
-        sleep_until(gate.tick.after(Instant::now())).await;
-        return Ok(());
-    }
+/// Waits for bytes that may be read, where there is no beat.
+async fn wait(socket: &Socket, beat: &Arc<Beat>, left: Left) -> io::Result<()> {
     match left {
-        Left::Nothing => socket.ready().await,
+        Left::Nothing => {
+            socket.ready().await?;
+            beat.turn().await;
+            Ok(())
+        }
         Left::More => {
             yield_now().await;
             Ok(())

@@ -14,7 +14,7 @@ use crate::media::timeline::Repairs;
 use crate::net::listener::Acceptor;
 use crate::net::permits::Permit;
 use crate::relay::status::Drops;
-use crate::relay::{DuplicatePolicy, Hub, Shards, Tick};
+use crate::relay::{Beat, DuplicatePolicy, Hub, Shards};
 use crate::rule::StreamKey;
 use crate::secret::Secret;
 use arc_swap::ArcSwap;
@@ -30,8 +30,6 @@ pub struct Gate {
     pub hub: Arc<Hub>,
     /// Who may publish.
     pub admission: Arc<dyn Admission>,
-    /// The gateway's beat.
-    pub tick: Tick,
     /// Cancelled when the gateway is about to end: no new publishers, and those that are there are seen off.
     pub drain: CancellationToken,
     /// Told what happens.
@@ -109,9 +107,11 @@ pub async fn serve(mut listener: Listener, gate: Arc<Gate>, shards: Arc<Shards>)
             continue;
         };
         let (peer, permit) = (accepted.peer, accepted.permit);
-        shards.pick().spawn(async move {
+        let shard = shards.pick();
+        let beat = Arc::clone(&shard.beat);
+        shard.handle.spawn(async move {
             // A runtime that takes no more sockets, or TLS that cannot begin, costs this connection and no other.
-            let _ = serve_one(tcp, peer, permit, tls, &gate).await;
+            let _ = serve_one(tcp, peer, permit, tls, &gate, &beat).await;
         });
     }
 }
@@ -123,13 +123,14 @@ async fn serve_one(
     permit: Permit,
     tls: Option<Arc<rustls::ServerConfig>>,
     gate: &Gate,
+    beat: &Arc<Beat>,
 ) -> std::io::Result<()> {
     let tls = tls
         .map(rustls::ServerConnection::new)
         .transpose()
         .map_err(std::io::Error::other)?;
     let tcp = tokio::net::TcpStream::from_std(tcp)?;
-    connection::serve(socket::Socket::new(tcp, tls), peer, permit, gate).await;
+    connection::serve(socket::Socket::new(tcp, tls), peer, permit, gate, beat).await;
     Ok(())
 }
 

@@ -1,8 +1,11 @@
 //! A publisher's socket, plain or TLS: served at once while it is greeted, and at the gateway's beat while it publishes.
 
 use rustls::ServerConnection;
+use std::future::poll_fn;
 use std::io::{self, Read, Write};
-use tokio::io::Interest;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use tokio::io::{AsyncRead, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 /// A publisher's connection. Reads and writes never block; `WouldBlock` means later.
@@ -46,13 +49,11 @@ impl Socket {
         let Tcp::Awake(tcp) = &self.tcp else {
             return std::future::pending().await;
         };
-        let wants_write = self.tls.as_ref().is_some_and(|tls| tls.wants_write());
-        let interest = if wants_write {
-            Interest::READABLE | Interest::WRITABLE
-        } else {
-            Interest::READABLE
-        };
-        tcp.ready(interest).await.map(drop)
+        if self.tls.as_ref().is_some_and(|tls| tls.wants_write()) {
+            let either = Interest::READABLE | Interest::WRITABLE;
+            return tcp.ready(either).await.map(drop);
+        }
+        poll_fn(|cx| tcp.poll_read_ready(cx)).await
     }
 
     /// Waits until there may be room to write.
@@ -157,7 +158,16 @@ fn flush_tls(tls: &mut ServerConnection, tcp: &mut Tcp) -> io::Result<()> {
 impl Read for Tcp {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Awake(tcp) => tcp.try_read(into),
+            // As `try_read`, but for one thing: a read that leaves room tells the runtime that the socket is empty, which
+            // otherwise takes another read to find out.
+            Self::Awake(tcp) => {
+                let mut into = ReadBuf::new(into);
+                let mut nobody = Context::from_waker(Waker::noop());
+                match Pin::new(tcp).poll_read(&mut nobody, &mut into) {
+                    Poll::Ready(read) => read.map(|()| into.filled().len()),
+                    Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+                }
+            }
             Self::Paced(tcp) => tcp.read(into),
             Self::Gone => Err(io::ErrorKind::NotConnected.into()),
         }

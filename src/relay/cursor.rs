@@ -1,6 +1,7 @@
 //! A target's place in a ring: where it begins, what it is given next, and where it goes on after it fell behind.
 
 use super::headers::Headers;
+use super::outflow::Fresh;
 use super::ring::Ring;
 use crate::media::{Class, MediaKind, Tag};
 use std::sync::Arc;
@@ -78,6 +79,25 @@ impl Cursor {
         Reached::End
     }
 
+    /// The stream's time that is 0 for a target which is to be given just what is fresh: it stands in front of it, and wants all
+    /// of it. Others drain the ring.
+    pub fn in_step(&self, fresh: &Fresh) -> Option<i64> {
+        let State::Reading { next, picture } = self.state else {
+            return None;
+        };
+        let wants_pictures = picture == Picture::Running || !fresh.has_pictures();
+        let in_step = next == fresh.from() && wants_pictures;
+        self.base
+            .filter(|&base| in_step && fresh.is_all_after(base))
+    }
+
+    /// It was given what is fresh, for which it was [`in_step`](Self::in_step).
+    pub fn keep_step(&mut self, fresh: &Fresh) {
+        if let State::Reading { next, .. } = &mut self.state {
+            *next = fresh.end();
+        }
+    }
+
     /// How far behind the newest tag the next one is, in milliseconds.
     pub fn lag_ms(&self, ring: &Ring) -> u64 {
         let State::Reading { next, .. } = self.state else {
@@ -145,7 +165,7 @@ fn is_wanted(tag: &Tag, base: i64, picture: &mut Picture) -> bool {
 }
 
 /// The low 32 bits of the time since the target's first frame, as RTMP carries it.
-fn stamp(dts: i64, base: i64) -> u32 {
+pub(super) fn stamp(dts: i64, base: i64) -> u32 {
     (dts - base).max(0) as u32
 }
 

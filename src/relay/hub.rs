@@ -176,7 +176,7 @@ mod tests {
     #[tokio::test]
     async fn a_second_publisher_with_the_same_credential_goes_on_with_the_stream() {
         let hub = Hub::new(RingLimits::default());
-        let mut first = hub
+        let first = hub
             .claim(&key(), claim(1), DuplicatePolicy::Takeover)
             .unwrap();
         push(&first, 0, HEADER);

@@ -54,7 +54,10 @@ impl Intake {
             return;
         }
         // What nobody is given takes no time: a publisher's line begins with its first keyframe.
-        if !self.opening.holds(&shape, self.ring.headers()) && self.ring.passes_over(&shape) {
+        if self.ring.wants_keyframe()
+            && !self.opening.holds(&shape, self.ring.headers())
+            && self.ring.passes_over(&shape)
+        {
             self.figures.drops.before_keyframe += 1;
             return;
         }

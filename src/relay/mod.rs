@@ -3,12 +3,14 @@
 //! It knows neither RTMP nor rules. A stream is a bounded ring of tags, cut in GOPs; its producer appends, its consumers each
 //! have a place of their own in it. Only [`stream`] holds a lock, one a stream, and never over an await.
 
+pub mod beat;
 pub mod cursor;
 pub mod headers;
 pub mod hub;
 mod intake;
 pub mod limits;
 pub mod opening;
+pub mod outflow;
 pub mod ring;
 pub mod shard;
 pub mod status;
@@ -17,7 +19,9 @@ pub mod stream;
 mod testing;
 pub mod tick;
 
+pub use beat::Beat;
 pub use hub::{Claim, ClaimRefused, Credential, DuplicatePolicy, Hub};
-pub use shard::Shards;
+pub use outflow::{Fresh, Outflow};
+pub use shard::{Shard, Shards};
 pub use stream::{Consumer, Drained, End, Producer, Stream, StreamId};
 pub use tick::Tick;

@@ -90,6 +90,11 @@ impl Ring {
         }
     }
 
+    /// Whether the stream, or its new publisher, still has to show a keyframe.
+    pub fn wants_keyframe(&self) -> bool {
+        self.wants_keyframe
+    }
+
     /// Whether a tag of this shape would be let go, because the stream, or its new publisher, has not shown a keyframe yet. A
     /// picture that is asked about counts as seen.
     pub fn passes_over(&mut self, shape: &Shape) -> bool {

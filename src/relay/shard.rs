@@ -1,6 +1,8 @@
 //! Shards: one thread a core, each with a runtime of its own. A stream's targets live on the shard of its first publisher, so
 //! that a frame's way from one socket to the others crosses no thread.
 
+use super::beat::Beat;
+use super::tick::Tick;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,28 +10,37 @@ use std::thread::JoinHandle;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
+/// One of the threads that carry media.
+#[derive(Clone, Debug)]
+pub struct Shard {
+    /// Its runtime.
+    pub handle: Handle,
+    /// What wakes the publishers on it.
+    pub beat: Arc<Beat>,
+}
+
 /// The threads that carry media. Dropping it stops them; what still runs there is cancelled.
 pub struct Shards {
-    handles: Arc<[Handle]>,
+    shards: Vec<Shard>,
     next: AtomicUsize,
     threads: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
 }
 
 impl Shards {
-    /// Starts `count` shards, at least one.
+    /// Starts `count` shards, at least one, which beat together.
     ///
     /// # Errors
     /// The operating system refuses a thread or an event queue.
-    pub fn start(count: usize) -> io::Result<Self> {
+    pub fn start(count: usize, tick: Tick) -> io::Result<Self> {
         let (stop, stopped) = watch::channel(false);
-        let mut handles = Vec::new();
+        let mut shards = Vec::new();
         let mut threads = Vec::new();
         for index in 0..count.max(1) {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
-            handles.push(runtime.handle().clone());
+            shards.push(Shard::on(runtime.handle().clone(), tick));
             let mut stopped = stopped.clone();
             let thread = std::thread::Builder::new()
                 .name(format!("shard-{index}"))
@@ -40,7 +51,7 @@ impl Shards {
             threads.push(thread);
         }
         Ok(Self {
-            handles: handles.into(),
+            shards,
             next: AtomicUsize::new(0),
             threads,
             stop,
@@ -48,9 +59,9 @@ impl Shards {
     }
 
     /// The runtime that the caller is on, as the only shard: for tests with a paused clock.
-    pub fn here() -> Self {
+    pub fn here(tick: Tick) -> Self {
         Self {
-            handles: Arc::new([Handle::current()]),
+            shards: vec![Shard::on(Handle::current(), tick)],
             next: AtomicUsize::new(0),
             threads: Vec::new(),
             stop: watch::Sender::new(false),
@@ -58,9 +69,18 @@ impl Shards {
     }
 
     /// The shard for the next connection, each in turn.
-    pub fn pick(&self) -> &Handle {
+    pub fn pick(&self) -> &Shard {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        &self.handles[turn % self.handles.len()]
+        &self.shards[turn % self.shards.len()]
+    }
+}
+
+impl Shard {
+    fn on(handle: Handle, tick: Tick) -> Self {
+        let beat = Beat::new(tick);
+        let run = Arc::clone(&beat);
+        handle.spawn(async move { run.run().await });
+        Self { handle, beat }
     }
 }
 

@@ -4,17 +4,19 @@ use super::cursor::{Cursor, Reached};
 use super::headers::Headers;
 use super::hub::{Claim, DuplicatePolicy, Hub};
 use super::intake::Intake;
+use super::outflow::{Fresh, Outflow};
 use super::ring::RingLimits;
 use super::status::{Drops, StreamSnapshot};
 use crate::media::timeline::Repairs;
 use crate::media::{MediaKind, Tag};
 use crate::rule::StreamKey;
 use bytes::Bytes;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
+use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -46,12 +48,17 @@ pub struct Stream {
     began: Instant,
     since: SystemTime,
     shared: Mutex<Shared>,
+    outflow: OnceLock<Arc<dyn Outflow>>,
     appended: Notify,
     ended: CancellationToken,
 }
 
 struct Shared {
     intake: Intake,
+    /// The place up to which the outflow was shown what was appended.
+    delivered: u64,
+    /// Room for what it is shown next.
+    fresh: Fresh,
     claim: Claim,
     /// Counts the publishers; who holds an older one may not append any more.
     epoch: u64,
@@ -69,11 +76,14 @@ impl Stream {
             since: SystemTime::now(),
             shared: Mutex::new(Shared {
                 intake: Intake::new(limits),
+                delivered: 0,
+                fresh: Fresh::default(),
                 claim,
                 epoch: 0,
                 superseded: watch::Sender::new(false),
                 end: None,
             }),
+            outflow: OnceLock::new(),
             appended: Notify::new(),
             ended: CancellationToken::new(),
         }
@@ -127,6 +137,11 @@ impl Stream {
             ring_bytes: shared.intake.ring.bytes(),
             keyframe_interval_ms: shared.intake.ring.gop_ms(),
         }
+    }
+
+    /// From now on what is appended goes to this outflow, too. A stream keeps the first one that it is given.
+    pub fn flow_to(&self, outflow: Arc<dyn Outflow>) {
+        let _ = self.outflow.set(outflow);
     }
 
     /// Completes when the stream is appended to or ends. Create it, and `enable` it, before the [`Consumer::drain`] whose end
@@ -222,6 +237,23 @@ impl Stream {
     }
 }
 
+impl Shared {
+    /// What was appended since the last time.
+    fn freshen(&mut self) -> Fresh {
+        let mut fresh = std::mem::take(&mut self.fresh);
+        let ring = &self.intake.ring;
+        let from = self.delivered.max(ring.first());
+        fresh.begin(from);
+        for place in from..ring.end() {
+            if let Some(tag) = ring.at(place) {
+                fresh.push(tag);
+            }
+        }
+        self.delivered = ring.end();
+        fresh
+    }
+}
+
 /// What became of another publisher's wish for a stream.
 pub(super) enum Handover {
     /// It has it.
@@ -247,7 +279,7 @@ impl Producer {
         &self.stream
     }
 
-    /// Takes the stream's lock for a batch; the consumers are woken once, when the batch is dropped. `None` when another
+    /// Takes the stream's lock for a batch; what it appends is given to targets by [`deliver`](Self::deliver). `None` when another
     /// publisher has taken over.
     pub fn batch(&self) -> Option<Batch<'_>> {
         let mut shared = self.stream.lock();
@@ -266,10 +298,35 @@ impl Producer {
         })
     }
 
+    /// Gives what was appended since the last time to the stream's targets, as far as they can take it now. Other tasks of the
+    /// runtime get their turn in between where a stream has many.
+    pub async fn deliver(&self) {
+        let Some(outflow) = self.stream.outflow.get() else {
+            return;
+        };
+        let fresh = self.stream.lock().freshen();
+        let mut from = (!fresh.is_empty()).then_some(0);
+        while let Some(at) = from {
+            from = outflow.flow(&fresh, at);
+            if from.is_some() {
+                yield_now().await;
+            }
+        }
+        self.stream.lock().fresh = fresh.cleared();
+    }
+
     /// Completes when the stream is taken over, or its publisher is told to go.
-    pub async fn superseded(&mut self) {
-        // The sender lives in the stream that `self` holds, or has sent `true` when it was replaced.
-        let _ = self.superseded.wait_for(|&gone| gone).await;
+    pub fn superseded(&self) -> impl Future<Output = ()> + use<> {
+        let mut superseded = self.superseded.clone();
+        async move {
+            // The sender lives in the stream, or has sent `true` when it was replaced.
+            let _ = superseded.wait_for(|&gone| gone).await;
+        }
+    }
+
+    /// Whether [`superseded`](Self::superseded) has completed.
+    pub fn is_superseded(&self) -> bool {
+        *self.superseded.borrow()
     }
 
     /// Whether this publisher came while the stream had another one.
@@ -361,6 +418,16 @@ impl Consumer {
     /// The stream that it reads.
     pub fn stream(&self) -> &Arc<Stream> {
         &self.stream
+    }
+
+    /// Its time for what is fresh, where it is to be given all of that and nothing else; see [`Cursor::in_step`].
+    pub fn in_step(&self, fresh: &Fresh) -> Option<i64> {
+        self.cursor.in_step(fresh)
+    }
+
+    /// It was given what is fresh.
+    pub fn keep_step(&mut self, fresh: &Fresh) {
+        self.cursor.keep_step(fresh);
     }
 
     /// Gives `sink` the next tags with their time for this target; see [`Cursor::drain`]. The stream's lock is held meanwhile.

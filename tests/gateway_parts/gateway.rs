@@ -76,16 +76,16 @@ pub struct Gateway {
 
 impl Gateway {
     pub async fn start(setup: Setup) -> Self {
+        let tick = Tick::new(setup.window);
         let shards = Arc::new(match setup.shards {
-            0 => Shards::here(),
-            count => Shards::start(count).unwrap(),
+            0 => Shards::here(tick),
+            count => Shards::start(count, tick).unwrap(),
         });
         let hub = Hub::new(setup.ring);
         let diary = Diary::new();
         let gate = Arc::new(Gate {
             hub: Arc::clone(&hub),
             admission: admission(&setup.publish_keys),
-            tick: Tick::new(setup.window),
             drain: CancellationToken::new(),
             watch: diary.clone(),
             reject_duplicates: AtomicBool::new(setup.reject_duplicates),
@@ -103,6 +103,7 @@ impl Gateway {
             },
             gate: StartGate::new(setup.starts_per_second),
             chunk_size: 4096,
+            tick,
             watch: diary.clone(),
         };
         let (rules, subscribed) = watch::channel(RuleSet::default());

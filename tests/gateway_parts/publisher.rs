@@ -148,7 +148,7 @@ impl Publisher {
     /// A message as it goes on the wire.
     pub fn chunks(&self, kind: MediaKind, at: u32, payload: &[u8]) -> BytesMut {
         let length = u32::try_from(payload.len()).unwrap();
-        let header: Header = self.session.media_header(kind, at, length);
+        let header: Header = self.session.media_framing().header(kind, at, length);
         let mut chunks = BytesMut::new();
         chunk::write(&mut chunks, header, payload, 4096);
         chunks

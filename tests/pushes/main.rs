@@ -16,6 +16,7 @@ mod verdicts;
 use aqueduct::media::MediaKind;
 use aqueduct::relay::{Claim, Credential, DuplicatePolicy, Producer};
 use aqueduct::rule::StreamKey;
+use futures::FutureExt;
 use gateway_parts::{Gateway, VIDEO_HEADER, key};
 
 /// A stream that targets can begin with, without a publisher's connection.
@@ -36,4 +37,7 @@ fn stream(gateway: &Gateway, name: &str) -> Producer {
 fn tag(producer: &Producer, at: u32, payload: &[u8]) {
     let mut batch = producer.batch().unwrap();
     batch.push(MediaKind::Video, at, payload.to_vec().into());
+    drop(batch);
+    // A few targets are one turn.
+    producer.deliver().now_or_never().unwrap();
 }

@@ -5,6 +5,7 @@ use super::scene::*;
 use crate::egress::lag::STALL;
 use crate::relay::ring::RingLimits;
 use crate::rtmp::message::MessageType;
+use bytes::Bytes;
 use proptest::prelude::*;
 use tokio::time::{advance, sleep};
 

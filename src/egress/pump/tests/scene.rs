@@ -3,6 +3,7 @@
 use super::super::super::status::PushFigures;
 use super::super::*;
 use super::wire::Wired;
+use crate::media::MediaKind;
 use crate::relay::ring::RingLimits;
 use crate::relay::{Claim, Credential, DuplicatePolicy, Hub, Producer};
 use crate::rtmp::command::Command;
@@ -10,6 +11,7 @@ use crate::rtmp::message::{Message, MessageType};
 use crate::rtmp::session::client::ClientConfig;
 use crate::rtmp::session::server::{ServerConfig, ServerEvent, ServerSession};
 use crate::rule::{RuleId, StreamKey};
+use futures::FutureExt;
 use tokio::task::JoinHandle;
 
 pub const HEADER: &[u8] = &[0x17, 0, 0, 0, 0, 1];
@@ -94,8 +96,10 @@ impl Scene {
         };
         let consumer = producer.stream().consume();
         let (told, stopped) = (Arc::clone(&status), stop.clone());
+        let tick = Tick::new(Duration::from_millis(30));
+        let fanout = Fanout::of(producer.stream(), Arc::new(Silent));
         let task = tokio::spawn(async move {
-            let pump = Pump::new(established, 4096, consumer, 0, &told, &Silent);
+            let pump = Pump::new(established, consumer, &fanout, tick, 0, &told, &Silent);
             pump.run(&stopped).await
         });
         Self {
@@ -111,6 +115,9 @@ impl Scene {
         let producer = self.producer.as_ref().unwrap();
         let mut batch = producer.batch().unwrap();
         batch.push(MediaKind::Video, at, payload.into());
+        drop(batch);
+        // One target is one turn.
+        producer.deliver().now_or_never().unwrap();
     }
 
     /// The publisher ends the stream.

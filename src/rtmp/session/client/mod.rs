@@ -56,6 +56,33 @@ pub struct ClientSession {
     commands: u32,
 }
 
+/// How one target wants its media: what stands in the headers of all messages towards it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MediaFraming {
+    /// Chunk size, in payload bytes.
+    pub chunk_size: u32,
+    /// The message stream that createStream gave.
+    pub stream_id: u32,
+}
+
+impl MediaFraming {
+    /// The header of a message of media with this many payload bytes.
+    pub fn header(self, kind: MediaKind, timestamp: u32, length: u32) -> Header {
+        let csid = match kind {
+            MediaKind::Data => DATA_CSID,
+            MediaKind::Audio => AUDIO_CSID,
+            MediaKind::Video => VIDEO_CSID,
+        };
+        Header {
+            csid,
+            timestamp,
+            length,
+            type_id: super::type_id(kind),
+            stream_id: self.stream_id,
+        }
+    }
+}
+
 /// What we wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
@@ -180,18 +207,10 @@ impl ClientSession {
         }
     }
 
-    /// The header of a message of ours. The stream is the server's, so this is right from [`ClientEvent::Published`] on.
-    pub fn media_header(&self, kind: MediaKind, timestamp: u32, length: u32) -> Header {
-        let csid = match kind {
-            MediaKind::Data => DATA_CSID,
-            MediaKind::Audio => AUDIO_CSID,
-            MediaKind::Video => VIDEO_CSID,
-        };
-        Header {
-            csid,
-            timestamp,
-            length,
-            type_id: super::type_id(kind),
+    /// How media is framed towards this server; right from [`ClientEvent::Published`] on.
+    pub fn media_framing(&self) -> MediaFraming {
+        MediaFraming {
+            chunk_size: self.config.chunk_size,
             stream_id: self.stream_id,
         }
     }

@@ -1,0 +1,88 @@
+//! The fan-out: all live targets of one stream, served on the producer's turn.
+
+use super::composed::Composed;
+use super::line::{Line, Sent};
+use super::push::Watch;
+use super::transport::{Transport, Wire};
+use crate::relay::{Fresh, Outflow, Stream};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Targets that are served before the runtime's other tasks get their turn: about a third of a millisecond.
+const LINES_PER_TURN: usize = 32;
+
+/// A stream's live targets.
+pub(super) struct Fanout<W = Transport> {
+    lines: Mutex<Vec<Arc<Line<W>>>>,
+    watch: Arc<dyn Watch>,
+}
+
+/// A line that the fan-out serves; it leaves when this is dropped.
+pub(super) struct Joined<W> {
+    fanout: Arc<Fanout<W>>,
+    line: Arc<Line<W>>,
+}
+
+impl<W: Wire> Fanout<W> {
+    /// The fan-out of a stream, without targets. What the stream's producer delivers goes to it.
+    pub(super) fn of(stream: &Stream, watch: Arc<dyn Watch>) -> Arc<Self> {
+        let fanout = Arc::new(Self {
+            lines: Mutex::default(),
+            watch,
+        });
+        stream.flow_to(Arc::clone(&fanout) as Arc<dyn Outflow>);
+        fanout
+    }
+
+    /// A line is served from here on, whenever it leaves that to the fan-out.
+    pub(super) fn join(self: &Arc<Self>, line: Line<W>) -> Joined<W> {
+        let line = Arc::new(line);
+        self.lock().push(Arc::clone(&line));
+        Joined {
+            fanout: Arc::clone(self),
+            line,
+        }
+    }
+}
+
+impl<W> Fanout<W> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Line<W>>>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<W: Wire> Outflow for Fanout<W> {
+    fn flow(&self, fresh: &Fresh, from: usize) -> Option<usize> {
+        let mut sent = Sent::default();
+        let next = {
+            let lines = self.lock();
+            let mut composed = Composed::of(fresh);
+            // One that came or left meanwhile shifts the others. Who is left out so is a beat late, and who is asked twice has
+            // nothing to send.
+            let end = lines.len().min(from + LINES_PER_TURN);
+            for line in lines.get(from..end).unwrap_or_default() {
+                sent += line.flow(&mut composed);
+            }
+            (end < lines.len()).then_some(end)
+        };
+        if sent.writes > 0 {
+            self.watch.sent(sent.bytes, sent.writes);
+        }
+        next
+    }
+}
+
+impl<W> Deref for Joined<W> {
+    type Target = Line<W>;
+
+    fn deref(&self) -> &Line<W> {
+        &self.line
+    }
+}
+
+impl<W> Drop for Joined<W> {
+    fn drop(&mut self) {
+        let mut lines = self.fanout.lock();
+        lines.retain(|line| !Arc::ptr_eq(line, &self.line));
+    }
+}

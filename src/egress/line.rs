@@ -1,0 +1,422 @@
+//! A line: the connection of one live target, its place in the stream, and who serves it.
+//!
+//! A target that keeps up is served on the producer's turn: one write a beat, and nobody is woken. Where its socket takes no
+//! more, or it has to be given something of its own, the push's task serves it until it has caught up again.
+
+use super::composed::{Composed, payload_towards_ingest};
+use super::lag::Flight;
+use super::transport::Wire;
+use crate::media::Tag;
+use crate::relay::limits::DRAIN_BYTES;
+use crate::relay::{Consumer, Drained, Fresh};
+use crate::rtmp::chunk::Outbox;
+use crate::rtmp::session::client::MediaFraming;
+use bytes::BytesMut;
+use std::io::{self, IoSlice};
+use std::ops::AddAssign;
+use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio_util::io::poll_read_buf;
+
+/// Slices of one vectored write: a batch of a beat has some twenty, one that catches up fills several writes.
+const SLICES_MAX: usize = 256;
+
+/// When less than this waits, in bytes, the next tags are taken from the ring: the socket never runs dry, and little that has
+/// left the ring can go stale.
+const LOW_WATER_BYTES: usize = 32 * 1024;
+
+/// One target's line, shared by the push's task and the stream's fan-out.
+///
+/// A beat meets it cold: what it was last time has left the processor's caches. So what a beat touches lies together, at the
+/// beginning of a cache line.
+#[repr(align(128))]
+pub(super) struct Line<W>(Mutex<Option<Ends<W>>>);
+
+/// Both ends of a line, and what is between them.
+#[repr(C)]
+pub(super) struct Ends<W> {
+    served: Served,
+    /// Whether TLS may hold records that the kernel has not taken.
+    unflushed: bool,
+    framing: MediaFraming,
+    frames: u64,
+    consumer: Consumer,
+    flight: Flight,
+    wire: W,
+    outbox: Outbox,
+    /// Bytes given to the connection that no tag was queued for: what the session had to say.
+    said: u64,
+    /// Wakes the push's task.
+    task: Waker,
+    /// What a write on the producer's turn has met; the task finds out more.
+    broken: Option<io::Error>,
+}
+
+/// Who writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Served {
+    /// The push's task, when the socket takes more.
+    ByTask,
+    /// Whoever has appended to the stream.
+    OnTurn,
+}
+
+/// What was given to a connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sent {
+    pub(super) bytes: usize,
+    /// Writes that it took.
+    pub(super) writes: u32,
+}
+
+impl AddAssign for Sent {
+    fn add_assign(&mut self, more: Self) {
+        self.bytes += more.bytes;
+        self.writes += more.writes;
+    }
+}
+
+/// What one turn of a push's task brought.
+pub(super) struct Did {
+    /// The bytes that came, if any did; 0 is the target's end.
+    pub(super) read: Option<usize>,
+    pub(super) sent: Sent,
+    /// The stream has ended, and all of it was sent.
+    pub(super) ended: bool,
+}
+
+/// How a line stands at one moment.
+pub(super) struct Standing {
+    /// Bytes and coded frames sent so far.
+    pub(super) bytes: u64,
+    pub(super) frames: u64,
+    /// Tags that the target could not be given.
+    pub(super) skipped: u64,
+    /// How far behind the stream's newest tag the peer's last acknowledgement is.
+    pub(super) lag_ms: u64,
+    /// The connection's round-trip time, where the kernel tells.
+    pub(super) rtt: Option<Duration>,
+    pub(super) is_stalled: bool,
+}
+
+impl<W: Wire> Line<W> {
+    /// A line that its push's task serves, up to the first time that it has caught up.
+    pub(super) fn new(wire: W, consumer: Consumer, framing: MediaFraming) -> Self {
+        Self(Mutex::new(Some(Ends {
+            framing,
+            consumer,
+            wire,
+            served: Served::ByTask,
+            unflushed: false,
+            flight: Flight::new(Duration::ZERO),
+            frames: 0,
+            outbox: Outbox::new(framing.chunk_size),
+            said: 0,
+            task: Waker::noop().clone(),
+            broken: None,
+        })))
+    }
+
+    /// On the producer's turn: sends what is fresh, where the target is served so.
+    pub(super) fn flow(&self, composed: &mut Composed<'_>) -> Sent {
+        match &mut *self.lock() {
+            Some(ends) if ends.served == Served::OnTurn => ends.flow(composed),
+            _ => Sent::default(),
+        }
+    }
+
+    /// On the task's turn: reads what has come and, where it serves the line, writes what waits. Neither waits for the other: a
+    /// target that never stops talking gets its media, and one that takes none is heard.
+    pub(super) fn poll_work(
+        &self,
+        cx: &mut Context<'_>,
+        inbox: &mut BytesMut,
+    ) -> Poll<io::Result<Did>> {
+        let mut line = self.lock();
+        let Some(ends) = &mut *line else {
+            return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
+        };
+        let read = match poll_read_buf(Pin::new(&mut ends.wire), cx, inbox)? {
+            Poll::Ready(count) => Some(count),
+            Poll::Pending => None,
+        };
+        match (ends.work(cx), read) {
+            (Ok(None), None) => Poll::Pending,
+            (Ok(worked), _) => {
+                let (sent, ended) = worked.unwrap_or_default();
+                Poll::Ready(Ok(Did { read, sent, ended }))
+            }
+            // What was read is judged first; a connection that is broken fails again.
+            (Err(error), Some(_)) => {
+                ends.broken = Some(error);
+                Poll::Ready(Ok(Did {
+                    read,
+                    sent: Sent::default(),
+                    ended: false,
+                }))
+            }
+            (Err(error), None) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Reads on where writing has failed.
+    pub(super) fn poll_read(
+        &self,
+        cx: &mut Context<'_>,
+        inbox: &mut BytesMut,
+    ) -> Poll<io::Result<usize>> {
+        match &mut *self.lock() {
+            Some(ends) => poll_read_buf(Pin::new(&mut ends.wire), cx, inbox),
+            None => Poll::Ready(Ok(0)),
+        }
+    }
+
+    /// Queues chunks of the session, between two messages; the task sends them.
+    pub(super) fn say(&self, chunks: &[u8]) {
+        if let Some(ends) = &mut *self.lock()
+            && !chunks.is_empty()
+        {
+            ends.outbox.push_control(chunks);
+            ends.said += chunks.len() as u64;
+            ends.served = Served::ByTask;
+        }
+    }
+
+    /// The task serves the line from here on, until it has caught up.
+    pub(super) fn take(&self) {
+        if let Some(ends) = &mut *self.lock() {
+            ends.served = Served::ByTask;
+        }
+    }
+
+    /// Looks at the connection, at a moment since the line began.
+    pub(super) fn look(&self, now: Duration) -> Option<Standing> {
+        self.lock().as_mut().map(|ends| ends.look(now))
+    }
+
+    /// Takes the line apart; nothing flows any more.
+    pub(super) fn close(&self) -> Option<Ends<W>> {
+        self.lock().take()
+    }
+
+    /// Every step on a line is whole, so one that panicked leaves it usable.
+    fn lock(&self) -> MutexGuard<'_, Option<Ends<W>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<W: Wire> Ends<W> {
+    fn flow(&mut self, composed: &mut Composed<'_>) -> Sent {
+        match self.send(composed) {
+            Ok((sent, true)) => sent,
+            Ok((sent, false)) => {
+                self.hand_over();
+                sent
+            }
+            Err(error) => {
+                self.broken = Some(error);
+                self.hand_over();
+                Sent::default()
+            }
+        }
+    }
+
+    fn hand_over(&mut self) {
+        self.served = Served::ByTask;
+        self.task.wake_by_ref();
+    }
+
+    /// Sends what is fresh; says whether nothing is left to be done.
+    fn send(&mut self, composed: &mut Composed<'_>) -> io::Result<(Sent, bool)> {
+        let fresh = composed.fresh();
+        if let Some(base) = self.consumer.in_step(fresh)
+            && let Some(bytes) = composed.image(base, self.framing)
+        {
+            return self.send_composed(fresh, base, bytes);
+        }
+        let drained = self.refill();
+        let task = self.task.clone();
+        let sent = self.write(&mut Context::from_waker(&task))?;
+        Ok((sent, drained == Drained::CaughtUp && self.is_empty()))
+    }
+
+    /// Sends what all that are in step get, in one write. What the socket does not take of it is queued.
+    fn send_composed(
+        &mut self,
+        fresh: &Fresh,
+        base: i64,
+        bytes: &[u8],
+    ) -> io::Result<(Sent, bool)> {
+        let written = match self.wire.try_write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => written,
+            // The target still stands in front of all of it.
+            Err(error) if is_later(&error) => return Ok((Sent::default(), false)),
+            Err(error) => return Err(error),
+        };
+        self.consumer.keep_step(fresh);
+        self.count(bytes.len(), fresh.frames(), fresh.newest_dts());
+        if written < bytes.len() {
+            for (tag, at) in fresh.stamped(base) {
+                push_tag(&mut self.outbox, self.framing, tag, at);
+            }
+            self.outbox.advance(written);
+        }
+        let mut nobody = Context::from_waker(Waker::noop());
+        let flushed = Pin::new(&mut self.wire).poll_flush(&mut nobody)?;
+        self.unflushed = flushed.is_pending();
+        let sent = Sent {
+            bytes: written,
+            writes: 1,
+        };
+        // Nothing waited before.
+        Ok((sent, written == bytes.len() && !self.unflushed))
+    }
+
+    /// What the task does where it serves the line; none where there is nothing to be done now. The flag is the stream's end.
+    fn work(&mut self, cx: &mut Context<'_>) -> io::Result<Option<(Sent, bool)>> {
+        self.task.clone_from(cx.waker());
+        if let Some(error) = self.broken.take() {
+            return Err(error);
+        }
+        if self.served == Served::OnTurn {
+            return Ok(None);
+        }
+        let drained = self.refill();
+        let was_unflushed = self.unflushed;
+        let sent = self.write(cx)?;
+        let mut ended = false;
+        if self.is_empty() {
+            match drained {
+                Drained::CaughtUp => self.served = Served::OnTurn,
+                Drained::Ended(_) => ended = true,
+                Drained::More => {}
+            }
+        }
+        let flushed = was_unflushed && !self.unflushed;
+        let did = sent.writes > 0 || flushed || ended;
+        Ok(did.then_some((sent, ended)))
+    }
+
+    /// Takes from the ring what the target is to have next.
+    fn refill(&mut self) -> Drained {
+        if self.outbox.len_bytes() >= LOW_WATER_BYTES {
+            return Drained::More;
+        }
+        let before = self.outbox.len_bytes();
+        let (mut newest, mut frames) = (None, 0);
+        let (outbox, framing) = (&mut self.outbox, self.framing);
+        let drained = self.consumer.drain(DRAIN_BYTES, |tag, at| {
+            newest = Some(tag.dts);
+            frames += u64::from(tag.shape.class.is_frame());
+            push_tag(outbox, framing, tag, at);
+        });
+        self.count(self.outbox.len_bytes() - before, frames, newest);
+        drained
+    }
+
+    fn count(&mut self, bytes: usize, frames: u64, newest: Option<i64>) {
+        self.frames += frames;
+        if let Some(newest) = newest {
+            self.flight.queued(bytes, newest);
+        }
+    }
+
+    /// Writes as much of what waits as is taken now.
+    fn write(&mut self, cx: &mut Context<'_>) -> io::Result<Sent> {
+        let mut sent = Sent::default();
+        while !self.outbox.is_empty() && sent.bytes < DRAIN_BYTES {
+            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+            let count = self.outbox.slices(&mut slices);
+            let filled = slices.get(..count).unwrap_or_default();
+            match Pin::new(&mut self.wire).poll_write_vectored(cx, filled)? {
+                Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(written) => {
+                    self.outbox.advance(written);
+                    self.unflushed = true;
+                    sent.bytes += written;
+                    sent.writes += 1;
+                }
+                Poll::Pending => break,
+            }
+        }
+        if self.unflushed && self.outbox.is_empty() {
+            self.unflushed = Pin::new(&mut self.wire).poll_flush(cx)?.is_pending();
+        }
+        Ok(sent)
+    }
+
+    /// Whether the kernel has all that was taken from the ring.
+    fn is_empty(&self) -> bool {
+        self.outbox.is_empty() && !self.unflushed
+    }
+
+    fn look(&mut self, now: Duration) -> Standing {
+        let waiting = self.outbox.len_bytes() as u64;
+        let tcp = self.wire.tcp_info();
+        let in_kernel = tcp.map_or(0, |tcp| tcp.unacked_bytes);
+        self.flight.outstanding(waiting + in_kernel, now);
+        let lag_ms = match (self.flight.oldest(), self.consumer.newest_dts()) {
+            (Some(oldest), Some(newest)) => u64::try_from(newest - oldest).unwrap_or(0),
+            _ => self.consumer.lag_ms(),
+        };
+        Standing {
+            bytes: self.flight.queued_bytes() + self.said - waiting,
+            frames: self.frames,
+            skipped: self.consumer.skipped(),
+            lag_ms,
+            rtt: tcp.map(|tcp| tcp.rtt),
+            is_stalled: self.flight.is_stalled(now),
+        }
+    }
+
+    /// Sends what waits and these chunks behind it; false where the target does not take them, or has closed. The connection
+    /// is worth closing gracefully otherwise.
+    pub(super) async fn send_last(&mut self, chunks: &[u8]) -> bool {
+        self.outbox.push_control(chunks);
+        std::future::poll_fn(|cx| self.poll_last(cx)).await
+    }
+
+    fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let mut scrap = BytesMut::new();
+        loop {
+            let read = match poll_read_buf(Pin::new(&mut self.wire), cx, &mut scrap) {
+                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(false),
+                Poll::Ready(Ok(_)) => true,
+                Poll::Pending => false,
+            };
+            let Ok(sent) = self.write(cx) else {
+                return Poll::Ready(false);
+            };
+            if self.is_empty() {
+                return Poll::Ready(true);
+            }
+            if !read && sent.writes == 0 {
+                return Poll::Pending;
+            }
+            scrap.clear();
+        }
+    }
+
+    pub(super) fn into_wire(self) -> W {
+        self.wire
+    }
+}
+
+/// Whether the connection only takes nothing now.
+fn is_later(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+    )
+}
+
+/// One tag as the target gets it: header bytes of its own, the payload shared.
+fn push_tag(outbox: &mut Outbox, framing: MediaFraming, tag: &Tag, at: u32) {
+    let payload = payload_towards_ingest(tag);
+    // The chunk reader bounds a message far below 4 GiB.
+    let length = payload.len() as u32;
+    outbox.push(framing.header(tag.shape.track.kind, at, length), payload);
+}
