@@ -1,12 +1,8 @@
 //! What a connection costs in memory: bounded for a hostile one, given back after it, and little per message.
 #![allow(clippy::unwrap_used, reason = "a test")]
-#![allow(
-    unsafe_code,
-    reason = "a global allocator that counts cannot be written without"
-)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting_allocator;
+
 use std::io::IoSlice;
 
 use aqueduct::rtmp::amf0;
@@ -17,72 +13,12 @@ use aqueduct::rtmp::limits::{
 };
 use aqueduct::rtmp::message::{Message, MessageType};
 use bytes::{Bytes, BytesMut};
+use counting_allocator::{allocations_of, live, peak_of};
 
 /// What one hostile connection may hold on the heap, in bytes.
 const HOSTILE_HEAP_BYTES_MAX: usize = 16 << 20;
 /// A reader's own state: the header state of 32 chunk streams.
 const READER_BYTES_MAX: usize = 8 << 10;
-
-/// The system's allocator, with counts for each thread, so that tests that run beside each other do not meet.
-struct Counting;
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-thread_local! {
-    static LIVE: Cell<usize> = const { Cell::new(0) };
-    static PEAK: Cell<usize> = const { Cell::new(0) };
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-fn count(freed: usize, allocated: usize) {
-    // A thread that ends has no counts any more, and nobody who reads them.
-    let _ = LIVE.try_with(|live| {
-        // What another thread allocated may be freed here: no count below nothing.
-        live.set(live.get().saturating_sub(freed) + allocated);
-        let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.get())));
-    });
-    if allocated > 0 {
-        let _ = ALLOCATIONS.try_with(|allocations| allocations.set(allocations.get() + 1));
-    }
-}
-
-// SAFETY: every call is passed on to the system's allocator as it came; the counts are cells of this thread that neither
-// allocate nor have a destructor.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(0, layout.size());
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(layout.size(), 0);
-        // SAFETY: the caller keeps the contract of `dealloc`, and the pointer came from the system's allocator.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(layout.size(), size);
-        // SAFETY: the caller keeps the contract of `realloc`, and the pointer came from the system's allocator.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-/// The most that `work` holds beyond what was held before, in bytes; it must give all of it back.
-fn peak_of(work: impl FnOnce()) -> usize {
-    let before = LIVE.get();
-    PEAK.set(before);
-    work();
-    assert_eq!(LIVE.get(), before, "all memory is given back");
-    PEAK.get() - before
-}
-
-fn allocations_of(work: impl FnOnce()) -> usize {
-    let before = ALLOCATIONS.get();
-    work();
-    ALLOCATIONS.get() - before
-}
 
 fn header(csid: u8, type_id: u8, length: usize) -> Vec<u8> {
     let [_, l0, l1, l2] = (length as u32).to_be_bytes();
@@ -320,7 +256,7 @@ fn an_outbox_allocates_nothing_in_steady_state() {
         "with partial writes"
     );
     // A target that catches up leaves no memory behind.
-    let before = LIVE.get();
+    let before = live();
     tick(20_000, usize::MAX);
-    assert!(LIVE.get() <= before + 32 * 1024);
+    assert!(live() <= before + 32 * 1024);
 }
