@@ -1,7 +1,10 @@
 //! What the hot path may cost, in things that can be counted: the same on every machine, whatever else runs there.
 
+#![allow(clippy::unwrap_used, reason = "a test")]
+
 mod allocations;
 #[path = "../counting_allocator/mod.rs"]
 mod counting_allocator;
 #[path = "../../benches/fixture/mod.rs"]
 mod fixture;
+mod verdict;
