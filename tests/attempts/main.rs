@@ -11,6 +11,7 @@ mod addresses;
 mod auth;
 mod climb;
 mod closes;
+mod hops;
 mod patience;
 mod redirects;
 mod refusals;

@@ -26,7 +26,7 @@ fn redirect(key: &str, to: &str) -> Value {
 }
 
 /// Answers `connect` with a redirect in an `_error`.
-async fn send_on(visit: &mut Visit, key: &str, to: &str) {
+pub async fn send_on(visit: &mut Visit, key: &str, to: &str) {
     visit.connect().await;
     let info = redirect(key, to);
     visit

@@ -2,7 +2,7 @@
 
 use aqueduct::net::resolve::Resolver;
 use futures::future::BoxFuture;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 #[derive(Default)]
 pub struct Names {
-    known: Mutex<HashMap<String, Vec<IpAddr>>>,
+    /// The answers for each name, in turn; the last one stays.
+    known: Mutex<HashMap<String, VecDeque<Vec<IpAddr>>>>,
     asked: Mutex<Vec<(String, Instant)>>,
 }
 
@@ -29,9 +30,15 @@ impl Names {
     }
 
     pub fn put(&self, name: &str, address: &str) {
-        let address = address.parse().unwrap();
+        self.put_in_turn(name, &[&[address]]);
+    }
+
+    /// A name whose addresses change from answer to answer.
+    pub fn put_in_turn(&self, name: &str, answers: &[&[&str]]) {
+        let parsed = |answer: &&[&str]| answer.iter().map(|text| text.parse().unwrap()).collect();
+        let answers = answers.iter().map(parsed).collect();
         let mut known = self.known.lock().unwrap();
-        known.insert(name.to_owned(), vec![address]);
+        known.insert(name.to_owned(), answers);
     }
 
     /// When this name was asked for.
@@ -46,8 +53,12 @@ impl Resolver for Names {
     fn resolve<'a>(&'a self, host: &'a str) -> BoxFuture<'a, io::Result<Vec<IpAddr>>> {
         let mut asked = self.asked.lock().unwrap();
         asked.push((host.to_owned(), Instant::now()));
-        let known = self.known.lock().unwrap().get(host).cloned();
-        let answer = known.ok_or_else(|| io::Error::other("no such name"));
+        let mut known = self.known.lock().unwrap();
+        let answer = known.get_mut(host).and_then(|answers| match answers.len() {
+            0 | 1 => answers.front().cloned(),
+            _ => answers.pop_front(),
+        });
+        let answer = answer.ok_or_else(|| io::Error::other("no such name"));
         Box::pin(std::future::ready(answer))
     }
 }

@@ -15,6 +15,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
@@ -43,10 +44,26 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 #[cfg(unix)]
 const KEEPALIVE_PROBES: u32 = 3;
 
+/// The last step of a dial. Given addresses that were judged, and no names.
+pub trait Connector: Send + Sync {
+    /// Connects to one address.
+    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<TcpStream>>;
+}
+
+/// The kernel's TCP, with the options that a push wants.
+struct SystemConnector;
+
+impl Connector for SystemConnector {
+    fn connect(&self, address: SocketAddr) -> BoxFuture<'_, io::Result<TcpStream>> {
+        Box::pin(connect(address))
+    }
+}
+
 /// Connects to targets. Cheap to clone.
 #[derive(Clone)]
 pub struct Dialer {
     resolver: Arc<dyn Resolver>,
+    connector: Arc<dyn Connector>,
     policy: AddressPolicy,
     own: Arc<OwnListeners>,
 }
@@ -56,9 +73,16 @@ impl Dialer {
     pub fn new(resolver: Arc<dyn Resolver>, policy: AddressPolicy, own: Arc<OwnListeners>) -> Self {
         Self {
             resolver,
+            connector: Arc::new(SystemConnector),
             policy,
             own,
         }
+    }
+
+    /// The same dialer with another last step: a network that a test plays.
+    #[must_use]
+    pub fn through(self, connector: Arc<dyn Connector>) -> Self {
+        Self { connector, ..self }
     }
 
     /// The policy that is applied.
@@ -81,6 +105,7 @@ impl Dialer {
     /// # Errors
     /// [`DialError`] says who, why, and whether to try again.
     pub async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, DialError> {
+        let connect = |address| self.connector.connect(address);
         self.dial_with(host, port, connect).await
     }
 
