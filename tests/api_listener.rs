@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use aqueduct::api::{Limits, Serve, connection_limits, serve};
 use aqueduct::net::listener::Acceptor;
-use aqueduct::net::permits::{ConnectionLimits, Permits};
+use aqueduct::net::permits::{AddressLimits, ConnectionLimits, Permits};
 use aqueduct::telemetry::Metrics;
+use aqueduct::telemetry::events::Callers;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::routing::get;
 use doors::Gateway;
+use futures::FutureExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -49,7 +51,8 @@ async fn listen_within(
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
     let permits = Permits::new(connections);
-    let acceptor = Acceptor::new(listener, permits, Arc::new(Metrics::new())).unwrap();
+    let acceptor =
+        Acceptor::new(listener, Callers::Doors, permits, Arc::new(Metrics::new())).unwrap();
     let tls = tls.map(|tls| Arc::new(ArcSwap::new(tls)));
     let what = Serve {
         router,
@@ -169,6 +172,55 @@ async fn one_more_than_there_is_room_for_waits() {
     assert!(early.is_err(), "{early:?}");
     drop(first);
     assert!(rest(&mut third).await.ends_with("ok\n"));
+}
+
+#[tokio::test]
+async fn a_thousand_slow_callers_keep_nobody_out() {
+    aqueduct::net::descriptors::raise_limit().unwrap();
+    let http = listen(Gateway::new().router, limits(), None).await;
+    let mut slow = Vec::new();
+    for number in 0..1000 {
+        let mut stream = TcpStream::connect(http.address).await.unwrap();
+        let begun: &[u8] = match number % 3 {
+            0 => b"",
+            1 => b"GET /healthz HTTP/1.1\r\nHost: loc",
+            _ => b"POST /v1/rules HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
+        };
+        stream.write_all(begun).await.unwrap();
+        slow.push(stream);
+    }
+    let mut good = TcpStream::connect(http.address).await.unwrap();
+    good.write_all(REQUEST).await.unwrap();
+    assert!(rest(&mut good).await.ends_with("ok\n"));
+    // They are all still there: it has not waited for their end.
+    let mut silent = slow.swap_remove(0);
+    assert!(silent.read_u8().now_or_never().is_none());
+}
+
+#[tokio::test]
+async fn an_address_has_its_connections_and_is_closed_beyond_them() {
+    let limits_of_connections = ConnectionLimits {
+        address: AddressLimits {
+            connections: 2,
+            loopback: true,
+            ..connection_limits().address
+        },
+        ..connection_limits()
+    };
+    let http = listen_within(limits_of_connections, Gateway::new().router, limits(), None).await;
+    let first = TcpStream::connect(http.address).await.unwrap();
+    let _second = TcpStream::connect(http.address).await.unwrap();
+    let mut third = TcpStream::connect(http.address).await.unwrap();
+    assert_eq!(rest(&mut third).await, "");
+    drop(first);
+    // Its place is free once the gateway has noticed.
+    loop {
+        let mut again = TcpStream::connect(http.address).await.unwrap();
+        let _ = again.write_all(REQUEST).await;
+        if rest(&mut again).await.ends_with("ok\n") {
+            break;
+        }
+    }
 }
 
 #[tokio::test]

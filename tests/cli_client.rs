@@ -13,6 +13,7 @@ use aqueduct::control::{Phase, TargetState};
 use aqueduct::net::listener::Acceptor;
 use aqueduct::net::permits::Permits;
 use aqueduct::telemetry::Metrics;
+use aqueduct::telemetry::events::Callers;
 use doors::{Gateway, TOKEN, stream_status, target_status};
 use serde_json::Value;
 use std::sync::Arc;
@@ -97,7 +98,8 @@ impl Running {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let http = listener.local_addr().unwrap().to_string();
         let permits = Permits::new(connection_limits());
-        let acceptor = Acceptor::new(listener, permits, Arc::new(Metrics::new())).unwrap();
+        let acceptor =
+            Acceptor::new(listener, Callers::Doors, permits, Arc::new(Metrics::new())).unwrap();
         let what = Serve {
             router: gateway.router.clone(),
             tls: None,

@@ -82,7 +82,7 @@ fn every_key_reaches_its_place() {
     let config = Files::new()
         .load(
             r#"
-            rtmp.listen = "[::]:1936"
+            rtmp = { listen = "[::]:1936", connections_per_address = 0, connections_per_second_per_address = 7 }
             http = { listen = "127.0.0.1:0", token = "tok", allowed_hosts = ["gw.example", "[::1]:80"] }
             store.path = "/var/lib/aqueduct"
             [relay]
@@ -115,6 +115,13 @@ fn every_key_reaches_its_place() {
         )
         .unwrap();
     assert_eq!(config.rtmp.listen.to_string(), "[::]:1936");
+    assert_eq!(
+        (
+            config.rtmp.connections_per_address,
+            config.rtmp.connections_per_second_per_address
+        ),
+        (0, 7)
+    );
     assert_eq!(config.http.token.unwrap().expose(), "tok");
     assert_eq!(config.http.allowed_hosts.len(), 2);
     assert_eq!(config.store.path, Path::new("/var/lib/aqueduct"));
@@ -158,7 +165,15 @@ fn a_mistake_is_one_line_with_file_line_column_and_key() {
         ),
         (
             "[rtmp]\n  listne = \"x\"",
-            "a.toml:2:3: rtmp.listne: unknown key, expected one of listen, advertise",
+            "a.toml:2:3: rtmp.listne: unknown key, expected one of listen, advertise, connections_per_address, connections_per_second_per_address",
+        ),
+        (
+            "[rtmp]\nconnections_per_address = 1000001",
+            "a.toml:2:27: rtmp.connections_per_address: the number must be from 0 to 1000000",
+        ),
+        (
+            "[rtmp]\nconnections_per_second_per_address = 10001",
+            "a.toml:2:38: rtmp.connections_per_second_per_address: the number must be from 0 to 10000",
         ),
         (
             "é = 1",

@@ -12,6 +12,7 @@ use std::time::Duration;
 use aqueduct::net::descriptors::raise_limit;
 use aqueduct::net::listener::{Acceptor, bind};
 use aqueduct::net::permits::{ConnectionLimits, Permits};
+use aqueduct::telemetry::events::Callers;
 use aqueduct::telemetry::labels::StoreOperation;
 use aqueduct::telemetry::log::subscriber;
 use aqueduct::telemetry::{LogConfig, Metrics, Snapshot};
@@ -67,7 +68,8 @@ async fn descriptors_that_run_out_stop_nobody_who_is_in() {
     let metrics = Arc::new(Metrics::new());
     let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let permits = Permits::new(ConnectionLimits::default());
-    let mut acceptor = Acceptor::new(listener, permits, Arc::clone(&metrics)).unwrap();
+    let mut acceptor =
+        Acceptor::new(listener, Callers::Publishers, permits, metrics.clone()).unwrap();
     let mut inside = TcpStream::connect(acceptor.address()).await.unwrap();
     let mut accepted = acceptor.accept().await;
     let mut waiting = Vec::new();

@@ -15,7 +15,7 @@ use crate::net::dial::Dialer;
 use crate::net::listener::{Acceptor, bind};
 use crate::net::literal::address_literal;
 use crate::net::own::OwnListeners;
-use crate::net::permits::{ConnectionLimits, Permits};
+use crate::net::permits::{AddressLimits, ConnectionLimits, Permits};
 use crate::net::policy::AddressPolicy;
 use crate::net::resolve::SystemResolver;
 use crate::net::tls;
@@ -25,6 +25,7 @@ use crate::rule::{AppName, Rule, UrlTemplate};
 use crate::secret::Secret;
 use crate::store::SqliteStore;
 use crate::telemetry::Metrics;
+use crate::telemetry::events::Callers;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use std::net::SocketAddr;
@@ -46,6 +47,7 @@ pub(super) struct Gateway {
     pub(super) salt: Secret,
     pub(super) apps: Arc<ArcSwap<Apps>>,
     pub(super) gate: Arc<Gate>,
+    pub(super) permits: Permits,
     pub(super) rtmps_tls: Option<Arc<ArcSwap<ServerConfig>>>,
     pub(super) https_tls: Option<Arc<ArcSwap<ServerConfig>>>,
     pub(super) addresses: Addresses,
@@ -163,12 +165,16 @@ impl Gateway {
             metrics: rendered,
         };
         let doors_stop = CancellationToken::new();
-        let permits = Permits::new(ConnectionLimits::default());
+        let permits = Permits::new(ConnectionLimits {
+            address: address_limits(config),
+            ..ConnectionLimits::default()
+        });
         let rtmps_tls = rtmps_tls.map(|tls| Arc::new(ArcSwap::new(tls)));
         let mut serving = JoinSet::new();
         for (listener, tls) in [(Some(ports.rtmp), None), (ports.rtmps, rtmps_tls.clone())] {
             let Some(listener) = listener else { continue };
-            let acceptor = Acceptor::new(listener, permits.clone(), Arc::clone(&metrics))?;
+            let (permits, metrics) = (permits.clone(), Arc::clone(&metrics));
+            let acceptor = Acceptor::new(listener, Callers::Publishers, permits, metrics)?;
             let listener = Listener { acceptor, tls };
             serving.spawn(ingest::serve(
                 listener,
@@ -178,10 +184,11 @@ impl Gateway {
         }
         let router = api::router(doors);
         let https_tls = https_tls.map(|tls| Arc::new(ArcSwap::new(tls)));
-        let permits = Permits::new(api::connection_limits());
+        let callers = Permits::new(api::connection_limits());
         for (listener, tls) in [(Some(ports.http), None), (ports.https, https_tls.clone())] {
             let Some(listener) = listener else { continue };
-            let acceptor = Acceptor::new(listener, permits.clone(), Arc::clone(&metrics))?;
+            let (permits, metrics) = (callers.clone(), Arc::clone(&metrics));
+            let acceptor = Acceptor::new(listener, Callers::Doors, permits, metrics)?;
             let what = api::Serve {
                 router: router.clone(),
                 tls,
@@ -198,6 +205,7 @@ impl Gateway {
             salt,
             apps,
             gate,
+            permits,
             rtmps_tls,
             https_tls,
             addresses,
@@ -294,6 +302,15 @@ pub(super) fn admission(apps: &[AppConfig]) -> Apps {
         };
         (app.name.clone(), auth)
     }))
+}
+
+/// What one address may have of publishers' connections.
+pub(super) fn address_limits(config: &Config) -> AddressLimits {
+    AddressLimits {
+        connections: config.rtmp.connections_per_address,
+        per_second: config.rtmp.connections_per_second_per_address,
+        ..AddressLimits::default()
+    }
 }
 
 pub(super) fn rejects_duplicates(config: &Config) -> bool {

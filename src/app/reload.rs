@@ -2,7 +2,7 @@
 
 use super::Serve;
 use super::build::{
-    Gateway, admission, door_settings, fixed_rules, rejects_duplicates, server_tls,
+    Gateway, address_limits, admission, door_settings, fixed_rules, rejects_duplicates, server_tls,
 };
 use crate::config::{Config, environment};
 use crate::telemetry::events::ConfigReloaded;
@@ -43,6 +43,7 @@ async fn apply(gateway: &Gateway, serve: &mut Serve, config: Config) -> Result<(
         .gate
         .reject_duplicates
         .store(reject, Ordering::Relaxed);
+    gateway.permits.limit_addresses(address_limits(&config));
     let token = config
         .http
         .token

@@ -31,6 +31,12 @@ const CHUNK_SIZE_MAX: u32 = 65_536;
 /// More connections a second than one machine can shake hands for.
 const STARTS_PER_SECOND_MAX: u32 = 10_000;
 
+/// More connections than a process may have files open.
+const CONNECTIONS_PER_ADDRESS_MAX: u32 = 1_000_000;
+
+/// More new connections a second than one machine can shake hands for.
+const CONNECTIONS_PER_SECOND_PER_ADDRESS_MAX: u32 = 10_000;
+
 /// Apps are tenants; each has its own counters.
 const APPS_MAX: usize = 1_000;
 
@@ -196,8 +202,20 @@ fn http(config: &Config) -> Result<(), Wrong> {
 }
 
 fn numbers(config: &Config) -> Result<(), Wrong> {
-    let relay = &config.relay;
+    let (rtmp, relay) = (&config.rtmp, &config.relay);
     let egress = &config.egress;
+    within(
+        "rtmp.connections_per_address",
+        rtmp.connections_per_address.into(),
+        0,
+        CONNECTIONS_PER_ADDRESS_MAX.into(),
+    )?;
+    within(
+        "rtmp.connections_per_second_per_address",
+        rtmp.connections_per_second_per_address.into(),
+        0,
+        CONNECTIONS_PER_SECOND_PER_ADDRESS_MAX.into(),
+    )?;
     within(
         "relay.flush_interval_ms",
         relay.flush_interval_ms,

@@ -8,6 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 
+use crate::net::permits::{CONNECTIONS_PER_ADDRESS, CONNECTIONS_PER_SECOND_PER_ADDRESS};
 use crate::rule::{AppName, StreamPattern, UrlTemplate};
 use crate::secret::Secret;
 
@@ -20,6 +21,10 @@ pub struct RtmpConfig {
     pub listen: SocketAddr,
     /// `rtmp://host[:port]` as publishers reach it from outside; for push URLs that the gateway hands out.
     pub advertise: Option<String>,
+    /// How many connections one address may have, over RTMP and RTMPS together; 0 for any number.
+    pub connections_per_address: u32,
+    /// How many connections one address may begin within a second, with ten times as many at once; 0 for any number.
+    pub connections_per_second_per_address: u32,
 }
 
 impl Default for RtmpConfig {
@@ -27,6 +32,8 @@ impl Default for RtmpConfig {
         Self {
             listen: loopback(1935),
             advertise: None,
+            connections_per_address: CONNECTIONS_PER_ADDRESS,
+            connections_per_second_per_address: CONNECTIONS_PER_SECOND_PER_ADDRESS,
         }
     }
 }

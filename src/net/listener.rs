@@ -12,10 +12,10 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::sleep;
 
-use super::permits::{Permit, Permits};
+use super::permits::{AddressRefused, Permit, Permits};
 use crate::telemetry::Metrics;
-use crate::telemetry::events::{AcceptFailed, ConnectionRejected};
-use crate::telemetry::labels::Rejection;
+use crate::telemetry::events::{AcceptFailed, CallerRefused, Callers};
+use crate::telemetry::labels::PublishRefusal;
 
 /// Connections that the kernel completes while we do not accept.
 const BACKLOG: u32 = 1024;
@@ -102,20 +102,27 @@ pub struct Accepted {
 pub struct Acceptor {
     listener: TcpListener,
     address: SocketAddr,
+    callers: Callers,
     permits: Permits,
     metrics: Arc<Metrics>,
     pause: Option<Duration>,
 }
 
 impl Acceptor {
-    /// Accepts from `listener` within `permits`, which several listeners may share.
+    /// Accepts `callers` from `listener` within `permits`, which several listeners may share.
     ///
     /// # Errors
     /// The listener has no address: it is no listener.
-    pub fn new(listener: TcpListener, permits: Permits, metrics: Arc<Metrics>) -> io::Result<Self> {
+    pub fn new(
+        listener: TcpListener,
+        callers: Callers,
+        permits: Permits,
+        metrics: Arc<Metrics>,
+    ) -> io::Result<Self> {
         Ok(Self {
             address: listener.local_addr()?,
             listener,
+            callers,
             permits,
             metrics,
             pause: None,
@@ -153,10 +160,11 @@ impl Acceptor {
                         permit,
                     };
                 }
-                Err(full) => ConnectionRejected {
+                Err(refused) => CallerRefused {
                     peer,
-                    reason: Rejection::AddressLimit,
-                    detail: &full,
+                    callers: self.callers,
+                    reason: reason(refused),
+                    detail: &refused,
                 }
                 .emit(&self.metrics),
             }
@@ -174,6 +182,14 @@ impl Acceptor {
             error,
         }
         .emit(&self.metrics);
+    }
+}
+
+const fn reason(refused: AddressRefused) -> PublishRefusal {
+    match refused {
+        AddressRefused::Full { .. } => PublishRefusal::AddressLimit,
+        AddressRefused::Crowds { .. } => PublishRefusal::AddressShare,
+        AddressRefused::Hurries { .. } => PublishRefusal::AddressRate,
     }
 }
 
@@ -198,9 +214,14 @@ mod tests {
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let permits = Permits::new(ConnectionLimits {
             pending,
-            per_address: 2,
+            ..ConnectionLimits::default()
         });
-        Acceptor::new(listener, permits, Arc::new(Metrics::new())).unwrap()
+        of(listener, permits)
+    }
+
+    fn of(listener: TcpListener, permits: Permits) -> Acceptor {
+        let metrics = Arc::new(Metrics::new());
+        Acceptor::new(listener, Callers::Publishers, permits, metrics).unwrap()
     }
 
     #[tokio::test]
@@ -227,7 +248,7 @@ mod tests {
             return;
         };
         let permits = Permits::new(ConnectionLimits::default());
-        let mut acceptor = Acceptor::new(listener, permits, Arc::new(Metrics::new())).unwrap();
+        let mut acceptor = of(listener, permits);
         let near = TcpStream::connect(("127.0.0.1", acceptor.address().port()))
             .await
             .unwrap();

@@ -13,6 +13,7 @@ pub mod own;
 pub mod permits;
 pub mod policy;
 pub mod race;
+mod rate;
 pub mod resolve;
 pub mod tcp_info;
 pub mod tls;

@@ -104,6 +104,12 @@ label_set! {
         Full = "full",
         /// The gateway is shutting down.
         Draining = "draining",
+        /// Its address has as many connections as one address may.
+        AddressLimit = "address_limit",
+        /// Its address has more of the strangers' room than is left for all others.
+        AddressShare = "address_share",
+        /// Its address begins connections faster than one address may.
+        AddressRate = "address_rate",
     }
 }
 
@@ -130,9 +136,10 @@ label_set! {
 }
 
 label_set! {
-    /// Why a connection of a publisher was closed before it published.
+    /// Why a connection was closed before it published, or before it asked a door for anything.
     Rejection {
-        /// The address has as many connections as one address may.
+        /// The address has as many connections to the doors as one address may. Publishers' addresses are
+        /// [`PublishRefusal`]'s.
         AddressLimit = "address_limit",
         /// The TLS handshake failed.
         Tls = "tls",

@@ -126,12 +126,12 @@ impl Metrics {
             publish_rejected: register.counters(
                 "aqueduct_publish_rejected_total",
                 "reason",
-                "Publishers that were told no.",
+                "Publishers that were told no, or whose address has too many connections.",
             ),
             connections_rejected: register.counters(
                 "aqueduct_connections_rejected_total",
                 "reason",
-                "Connections that were closed before they published.",
+                "Connections that were closed before they published, or before they asked a door for anything.",
             ),
             accept_errors: register.counter(
                 "aqueduct_accept_errors_total",

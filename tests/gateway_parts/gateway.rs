@@ -18,6 +18,7 @@ use aqueduct::rule::{
 };
 use aqueduct::secret::Secret;
 use aqueduct::telemetry::Metrics;
+use aqueduct::telemetry::events::Callers;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub struct Setup {
     /// RTMPS instead of RTMP.
     pub tls: Option<Arc<rustls::ServerConfig>>,
     pub starts_per_second: u32,
+    /// How many publishers may connect.
+    pub connections: ConnectionLimits,
 }
 
 impl Default for Setup {
@@ -59,6 +62,7 @@ impl Default for Setup {
             roots: None,
             tls: None,
             starts_per_second: 0,
+            connections: ConnectionLimits::default(),
         }
     }
 }
@@ -71,6 +75,7 @@ pub struct Gateway {
     pub gate: Arc<Gate>,
     pub diary: Arc<Diary>,
     pub own: Arc<OwnListeners>,
+    pub metrics: Arc<Metrics>,
     _shards: Arc<Shards>,
 }
 
@@ -118,9 +123,11 @@ impl Gateway {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         own.add(address);
-        let permits = Permits::new(ConnectionLimits::default());
+        let permits = Permits::new(setup.connections);
+        let metrics = Arc::new(Metrics::new());
         let listener = Listener {
-            acceptor: Acceptor::new(listener, permits, Arc::new(Metrics::new())).unwrap(),
+            acceptor: Acceptor::new(listener, Callers::Publishers, permits, metrics.clone())
+                .unwrap(),
             tls: setup.tls.map(|tls| Arc::new(ArcSwap::new(tls))),
         };
         tokio::spawn(aqueduct::ingest::serve(
@@ -136,6 +143,7 @@ impl Gateway {
             gate,
             diary,
             own,
+            metrics,
             _shards: shards,
         }
     }

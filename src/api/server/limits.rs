@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 /// Connections at one time, on all listeners of the doors. A connection that sends nothing costs about 10 KB here, and one that fills
-/// its header buffer [`MAX_HEADER_BYTES`] more: at worst 40 MB.
-pub const MAX_CONNECTIONS: usize = 512;
+/// its header buffer [`MAX_HEADER_BYTES`] more: at worst 95 MB. A thousand slow callers behind a local proxy leave room for others.
+pub const MAX_CONNECTIONS: usize = 1280;
 
 /// Connections from one address, so that one slow client cannot keep the others out. Loopback is not counted: everything
 /// behind a local proxy comes from there.
-pub const MAX_CONNECTIONS_PER_ADDRESS: usize = 128;
+pub const MAX_CONNECTIONS_PER_ADDRESS: u32 = 128;
 
 /// The time for one request's headers, and for the TLS handshake. Also the time that a kept-alive connection may stay
 /// without a new request.

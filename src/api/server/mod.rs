@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use crate::net::listener::Acceptor;
-use crate::net::permits::ConnectionLimits;
+use crate::net::permits::{AddressLimits, ConnectionLimits};
 
 /// The connection that a request came on; every request carries one in its extensions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,12 @@ impl Default for Limits {
 pub fn connection_limits() -> ConnectionLimits {
     ConnectionLimits {
         pending: limits::MAX_CONNECTIONS,
-        per_address: limits::MAX_CONNECTIONS_PER_ADDRESS,
+        address: AddressLimits {
+            connections: limits::MAX_CONNECTIONS_PER_ADDRESS,
+            // A script that makes one connection for each call is no attack; what is open at once is what costs.
+            per_second: 0,
+            loopback: false,
+        },
     }
 }
 

@@ -11,7 +11,10 @@ mod target;
 mod tests;
 
 pub use gateway::{ConfigReloaded, RuleCreated, RuleDeleted, StoreTrouble};
-pub use publish::{AcceptFailed, ConnectionRejected, PublishEnded, PublishRefused, PublishStarted};
+pub use publish::{
+    AcceptFailed, CallerRefused, Callers, ConnectionRejected, PublishEnded, PublishRefused,
+    PublishStarted,
+};
 pub use target::{Push, TargetBackingOff, TargetFailed, TargetLive, TargetStopped};
 
 /// A text of somebody else's that cannot drive the terminal that shows the log, nor begin a line of its own.

@@ -127,6 +127,48 @@ impl ConnectionRejected<'_> {
     }
 }
 
+/// Whom a listener is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Callers {
+    /// Publishers, over RTMP or RTMPS.
+    Publishers,
+    /// Callers of the doors, over HTTP or HTTPS.
+    Doors,
+}
+
+/// A connection is closed as soon as it is there, because of the address that it comes from. Counted always, logged within
+/// a rate.
+pub struct CallerRefused<'a> {
+    /// Whose.
+    pub peer: SocketAddr,
+    /// Whom the listener is for.
+    pub callers: Callers,
+    /// Why.
+    pub reason: PublishRefusal,
+    /// The bound that it is beyond.
+    pub detail: &'a dyn Display,
+}
+
+impl CallerRefused<'_> {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        match self.callers {
+            Callers::Publishers => metrics.publish_rejected.add(self.reason, 1),
+            Callers::Doors => metrics.connections_rejected.add(Rejection::AddressLimit, 1),
+        }
+        let Some(omitted) = metrics.stranger_lines.take(Instant::now()) else {
+            return;
+        };
+        warn!(
+            peer = %self.peer,
+            reason = self.reason.as_str(),
+            detail = %self.detail,
+            omitted,
+            "connection refused"
+        );
+    }
+}
+
 /// Connections wait that cannot be accepted. Counted always, logged once a second at most.
 pub struct AcceptFailed<'a> {
     /// The listener's address.

@@ -212,3 +212,38 @@ fn an_accept_error_is_always_counted_and_seldom_logged() {
         .count();
     assert_eq!(rejections, Rejection::ALL.len());
 }
+
+#[test]
+fn a_refused_address_is_always_counted_for_its_listener_and_seldom_logged() {
+    let metrics = Metrics::new();
+    let refuse = |callers, reason| {
+        CallerRefused {
+            peer: PEER.parse().unwrap(),
+            callers,
+            reason,
+            detail: &"the address has 2 connections already",
+        }
+        .emit(&metrics);
+    };
+    let text = logged(LogFormat::Text, || {
+        for _ in 0..500 {
+            refuse(Callers::Publishers, PublishRefusal::AddressRate);
+        }
+        refuse(Callers::Publishers, PublishRefusal::AddressLimit);
+        refuse(Callers::Doors, PublishRefusal::AddressLimit);
+    });
+    let lines = text.lines().count();
+    assert!((50..100).contains(&lines), "{lines} lines");
+    assert!(
+        text.contains("203.0.113.9") && text.contains("address_rate"),
+        "{text}"
+    );
+    let page = page(&metrics);
+    for line in [
+        "aqueduct_publish_rejected_total{reason=\"address_rate\"} 500",
+        "aqueduct_publish_rejected_total{reason=\"address_limit\"} 1",
+        "aqueduct_connections_rejected_total{reason=\"address_limit\"} 1",
+    ] {
+        assert!(page.contains(line), "{line} is not in {page}");
+    }
+}
