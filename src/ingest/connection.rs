@@ -10,8 +10,10 @@ use crate::media::MediaKind;
 use crate::net::permits::Permit;
 use crate::relay::{Beat, Claim, Producer};
 use crate::rtmp::handshake;
-use crate::rtmp::limits::{CONNECT_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PUBLISH_TIMEOUT};
-use crate::rtmp::session::server::{ConnectRefusal, ServerConfig, ServerEvent, ServerSession};
+use crate::rtmp::limits::{ADMISSION_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PUBLISH_TIMEOUT};
+use crate::rtmp::session::server::{
+    ConnectRefusal, PublishRequest, ServerConfig, ServerEvent, ServerSession,
+};
 use crate::secret::Secret;
 use std::io;
 use std::net::SocketAddr;
@@ -19,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::coop::consume_budget;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 /// How long a goodbye may take: the last answers, and the peer's own close.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -83,7 +85,7 @@ struct Connection {
 }
 
 impl Connection {
-    /// Handshake, `connect` and `publish`, each within its time.
+    /// Handshake, `connect` and `publish`, all within one time: bytes that drip in extend nothing.
     async fn greet(
         &mut self,
         peer: SocketAddr,
@@ -93,12 +95,21 @@ impl Connection {
         timeout(HANDSHAKE_TIMEOUT, self.shake_hands())
             .await
             .map_err(|_| NotPublished::TooSlow("complete handshake", HANDSHAKE_TIMEOUT))??;
-        let client = timeout(CONNECT_TIMEOUT, self.connect(gate))
+        let latest = self.began + PUBLISH_TIMEOUT;
+        let client = timeout_at(latest, self.connect(gate))
             .await
-            .map_err(|_| NotPublished::TooSlow("connect", CONNECT_TIMEOUT))??;
-        let producer = timeout(PUBLISH_TIMEOUT, self.admit(peer, &client, gate, asked))
+            .map_err(|_| NotPublished::TooSlow("connect", PUBLISH_TIMEOUT))??;
+        let request = timeout_at(latest, self.publish_request())
             .await
             .map_err(|_| NotPublished::TooSlow("publish", PUBLISH_TIMEOUT))??;
+        let asked = asked.insert(Asked {
+            app: request.app,
+            name: Secret::new(request.name),
+        });
+        let admitted = self.admit(asked, &request.query, peer, &client, gate);
+        let producer = timeout(ADMISSION_TIMEOUT, admitted)
+            .await
+            .map_err(|_| NotPublished::TooSlow("admission", ADMISSION_TIMEOUT))??;
         Ok((producer, client))
     }
 
@@ -135,21 +146,23 @@ impl Connection {
         }
     }
 
+    async fn publish_request(&mut self) -> Result<PublishRequest, NotPublished> {
+        match self.next_event().await? {
+            ServerEvent::PublishRequested(request) => Ok(request),
+            _ => Err(NotPublished::Closed),
+        }
+    }
+
+    /// Judges the wish to publish, and says what came of it.
     async fn admit(
         &mut self,
+        asked: &Asked,
+        query: &Secret,
         peer: SocketAddr,
         client: &str,
         gate: &Gate,
-        asked: &mut Option<Asked>,
     ) -> Result<Producer, NotPublished> {
-        let ServerEvent::PublishRequested(request) = self.next_event().await? else {
-            return Err(NotPublished::Closed);
-        };
-        let asked = asked.insert(Asked {
-            app: request.app,
-            name: Secret::new(request.name),
-        });
-        match claim(asked, &request.query, peer, client, gate).await {
+        match claim(asked, query, peer, client, gate).await {
             Ok(producer) => {
                 self.session.accept_publish();
                 self.flush().await?;

@@ -70,10 +70,11 @@ pub const AMF0_STRING_BYTES_MAX: usize = 64 * KIB;
 
 /// Time for the whole handshake, TLS included, from the accepted connection; not per read, so a drip does not extend it.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time from the end of the handshake to `connect`.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Time from `connect` to `publish`.
-pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(15);
+/// Time from the accepted connection to `publish`, the handshake included. Encoders need one second, those behind two
+/// satellite hops six.
+pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time to decide about a `publish` and to be heard about it.
+pub const ADMISSION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time without a byte after which a publisher is taken for gone.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// `connect` commands on one connection. The session's states hold it: there is none in which a second one is right.
