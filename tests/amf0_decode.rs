@@ -184,14 +184,21 @@ fn values_and_text_are_bounded_over_the_whole_message() {
     );
     assert_eq!(
         decode(&[0x05].repeat(AMF0_VALUES_MAX + 1)),
-        Err(Amf0Error::TooManyValues)
+        Err(Amf0Error::TooManyValues {
+            limit: AMF0_VALUES_MAX
+        })
     );
     let claimed = [
         &b"\x0a\xff\xff\xff\xff"[..],
         &[0x05].repeat(AMF0_VALUES_MAX),
     ]
     .concat();
-    assert_eq!(decode(&claimed), Err(Amf0Error::TooManyValues));
+    assert_eq!(
+        decode(&claimed),
+        Err(Amf0Error::TooManyValues {
+            limit: AMF0_VALUES_MAX
+        })
+    );
 
     let text = |length: usize, byte: u8| {
         [

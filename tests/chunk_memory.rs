@@ -1,5 +1,5 @@
 //! What a connection costs in memory: bounded for a hostile one, given back after it, and little per message.
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 mod counting_allocator;
 
@@ -13,7 +13,7 @@ use aqueduct::rtmp::limits::{
 };
 use aqueduct::rtmp::message::{Message, MessageType};
 use bytes::{Bytes, BytesMut};
-use counting_allocator::{allocations_of, live, peak_of};
+use counting_allocator::{allocations_of, live_bytes, peak_of};
 
 /// What one hostile connection may hold on the heap, in bytes.
 const HOSTILE_HEAP_BYTES_MAX: usize = 16 << 20;
@@ -68,7 +68,9 @@ fn unfinished_messages_of_the_greatest_length_stay_within_the_bound() {
         });
         let expected = match streams {
             1 => None,
-            _ if streams <= PARTIAL_MESSAGES_MAX => Some(ChunkError::PartialMessagesTooLong),
+            _ if streams <= PARTIAL_MESSAGES_MAX => Some(ChunkError::PartialMessagesTooLong {
+                limit: PARTIAL_BYTES_MAX,
+            }),
             _ => Some(ChunkError::TooManyPartialMessages),
         };
         assert_eq!(error, expected, "{streams} streams");
@@ -127,9 +129,52 @@ fn before_a_publish_a_connection_holds_little() {
         assert_eq!(error, Some(ChunkError::TooManyPartialMessages));
     });
     assert!(
-        peak <= PARTIAL_MESSAGES_MAX * BEFORE_PUBLISH_BYTES_MAX + READER_BYTES_MAX,
+        peak <= PARTIAL_MESSAGES_MAX * 128 + READER_BYTES_MAX,
         "{peak} bytes"
     );
+}
+
+#[test]
+fn before_a_publish_all_unfinished_messages_share_the_length_of_one() {
+    let long = [0; BEFORE_PUBLISH_BYTES_MAX / 2];
+    let begun: Vec<_> = (3..6)
+        .map(|csid| {
+            let head = header(csid, MessageType::COMMAND_AMF0, BEFORE_PUBLISH_BYTES_MAX);
+            [&head[..], &long].concat()
+        })
+        .collect();
+    let halves = set_chunk_size(long.len() as u32);
+    let peak = peak_of(|| {
+        let mut reader = Reader::new();
+        feed(&mut reader, &halves).unwrap();
+        for chunk in &begun {
+            // The first two fill it; one message of the greatest length is always taken.
+            match feed(&mut reader, chunk) {
+                Ok(()) => assert!(reader.bytes_buffered() <= BEFORE_PUBLISH_BYTES_MAX),
+                Err(error) => {
+                    let limit = BEFORE_PUBLISH_BYTES_MAX;
+                    assert_eq!(error, ChunkError::PartialMessagesTooLong { limit });
+                    return;
+                }
+            }
+        }
+        panic!("three halves are no whole");
+    });
+    assert!(
+        peak <= BEFORE_PUBLISH_BYTES_MAX + READER_BYTES_MAX,
+        "{peak} bytes"
+    );
+    let whole = [
+        &header(3, MessageType::COMMAND_AMF0, BEFORE_PUBLISH_BYTES_MAX)[..],
+        &[0; BEFORE_PUBLISH_BYTES_MAX],
+    ]
+    .concat();
+    let mut reader = Reader::new();
+    feed(&mut reader, &set_chunk_size(0xFF_FFFF)).unwrap();
+    for piece in whole.chunks(1000) {
+        feed(&mut reader, piece).unwrap();
+    }
+    assert_eq!(reader.bytes_buffered(), 0);
 }
 
 #[test]
@@ -256,7 +301,7 @@ fn an_outbox_allocates_nothing_in_steady_state() {
         "with partial writes"
     );
     // A target that catches up leaves no memory behind.
-    let before = live();
+    let before = live_bytes();
     tick(20_000, usize::MAX);
-    assert!(live() <= before + 32 * 1024);
+    assert!(live_bytes() <= before + 32 * 1024);
 }

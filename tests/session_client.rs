@@ -270,6 +270,7 @@ fn a_servers_calls_are_never_answered_and_its_media_is_dropped() {
         .call("onFCPublish", 0.0, &[connect_success()])
         .call("onFCUnpublish", 0.0, &[])
         .call("_onbwcheck", 3.0, &[text("x")])
+        .call("onBWCheck", 0.0, &vec![0.5.into(); 1200])
         .call("somethingElse", 9.0, &[])
         .message(4, MessageType::DATA_AMF0, 1, 0, b"\x02\x00\x08onStatus\x05")
         .message(4, MessageType::VIDEO, 1, 0, b"\x17\x01")

@@ -6,12 +6,14 @@ mod session_peer;
 
 use std::time::Duration;
 
+use aqueduct::rtmp::amf0::{Amf0Error, Value};
+use aqueduct::rtmp::command::CommandError;
 use aqueduct::rtmp::limits;
 use aqueduct::rtmp::message::MessageType;
 use aqueduct::rtmp::session::LinkError;
 use aqueduct::rtmp::session::server::ServerError;
 use session_peer::publisher::{Talk, connect_object, started};
-use session_peer::text;
+use session_peer::{object, text};
 
 #[test]
 fn acknowledgements_carry_the_running_total() {
@@ -298,6 +300,31 @@ fn floods_end_the_conversation() {
 }
 
 #[test]
+fn a_command_has_few_values_until_a_publish_is_accepted() {
+    let call = |talk: &mut Talk, values: usize| {
+        // Its name, its transaction and its object are values too.
+        let args = vec![Value::Null; values - 3];
+        talk.mouth.call("x", 0.0, &args);
+        talk.try_hear()
+    };
+    let mut talk = Talk::new();
+    talk.mouth.connect(connect_object("live"));
+    assert!(call(&mut talk, limits::BEFORE_PUBLISH_VALUES_MAX).is_ok());
+    let refused = call(&mut talk, limits::BEFORE_PUBLISH_VALUES_MAX + 1);
+    assert!(
+        matches!(
+            refused,
+            Err(ServerError::Link(LinkError::Command(CommandError::Amf0(
+                Amf0Error::TooManyValues { .. }
+            ))))
+        ),
+        "{refused:?}"
+    );
+    let mut talk = Talk::publishing();
+    assert_eq!(call(&mut talk, limits::AMF0_VALUES_MAX), Ok(vec![]));
+}
+
+#[test]
 fn long_names_and_broken_commands() {
     let long = "n".repeat(limits::NAME_BYTES_MAX + 1);
     let fits = "n".repeat(limits::NAME_BYTES_MAX);
@@ -315,6 +342,14 @@ fn long_names_and_broken_commands() {
         .connect(connect_object("live"))
         .publish(1, 3.0, &[text(&long), text("live")]);
     assert_eq!(talk.try_hear(), Err(ServerError::NameTooLong));
+    // What it calls itself is cut, and no reason to refuse it.
+    let mut talk = Talk::new();
+    let name = text(&"é".repeat(20_000));
+    let object = object(&[("app", text("live")), ("flashVer", name)]);
+    talk.mouth.connect(object);
+    talk.hear();
+    let kept = "é".repeat(limits::CLIENT_NAME_CHARS_MAX);
+    assert_eq!(talk.connected().flash_ver, kept);
     for payload in [
         b"".as_slice(),
         b"\x05",

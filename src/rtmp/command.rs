@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::amf0::{self, Amf0Error, Value};
-use super::limits::COMMAND_BYTES_MAX;
+use super::limits::{AMF0_VALUES_MAX, COMMAND_BYTES_MAX};
 use super::message::MessageType;
 
 /// A command of either direction, or the answer to one (`_result`, `_error`, `onStatus`).
@@ -54,10 +54,22 @@ impl Command {
     /// # Errors
     /// [`CommandError`] where the body is too long, has no name, or is no AMF0 within our bounds.
     pub fn decode(type_id: u8, body: &[u8]) -> Result<Self, CommandError> {
+        Self::decode_within(type_id, body, AMF0_VALUES_MAX)
+    }
+
+    /// The same, where there may be so many values.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    pub fn decode_within(
+        type_id: u8,
+        body: &[u8],
+        values_max: usize,
+    ) -> Result<Self, CommandError> {
         if body.len() > COMMAND_BYTES_MAX {
             return Err(CommandError::TooLong { length: body.len() });
         }
-        let mut values = amf0::decode(amf0_part(type_id, body))?.into_iter();
+        let mut values = amf0::decode_within(amf0_part(type_id, body), values_max)?.into_iter();
         let Some(Value::String(name)) = values.next() else {
             return Err(CommandError::Unnamed);
         };

@@ -24,8 +24,12 @@ pub const CONTROL_BYTES_MAX: usize = 64 * KIB;
 /// Longest aggregate (type 22), in bytes. Its parts share its memory, so one small part that is kept keeps all of it;
 /// senders aggregate up to 64 KiB.
 pub const AGGREGATE_BYTES_MAX: usize = MIB;
-/// Longest message of any type before a publish is accepted, in bytes: nobody unknown may make us hold more.
+/// Longest message of any type before a publish is accepted, and all unfinished ones together, in bytes: nobody unknown may
+/// make us hold more, and no more than he has sent.
 pub const BEFORE_PUBLISH_BYTES_MAX: usize = 64 * KIB;
+/// Values in one command of a publisher before its publish is accepted. A connect that tells of all codecs has about sixty;
+/// decoded, a value takes up to forty times its bytes.
+pub const BEFORE_PUBLISH_VALUES_MAX: usize = 256;
 /// Messages in one aggregate. Small parts multiply the work that one message causes.
 pub const AGGREGATE_MESSAGES_MAX: usize = 1024;
 /// Messages of unknown type in a row. An encoder that lost its place in the stream never finds it again.
@@ -40,7 +44,7 @@ pub const PARTIAL_MESSAGES_MAX: usize = 8;
 /// Memory that all unfinished messages of a connection may hold, in bytes, spare capacity included: one video message
 /// of the greatest length and what is interleaved with it.
 pub const PARTIAL_BYTES_MAX: usize = 12 * MIB;
-/// Memory that a declared length may reserve before its bytes have come, in bytes.
+/// Memory that a declared length may reserve before its bytes have come, in bytes; nothing until a publish is accepted.
 pub const PAYLOAD_UNSEEN_BYTES_MAX: usize = 64 * KIB;
 /// Chunk size of both directions until a Set Chunk Size, in bytes (RTMP 1.0, 5.4.1).
 pub const CHUNK_SIZE_INITIAL: u32 = 128;
@@ -110,6 +114,8 @@ pub const MESSAGES_BEFORE_PUBLISH_MAX: u32 = 256;
 pub const OUTPUT_BYTES_MAX: usize = 64 * KIB;
 /// Longest salt, challenge, nonce or opaque value of an authentication, in bytes. Those seen stay below 100.
 pub const AUTH_VALUE_BYTES_MAX: usize = 512;
+/// What is kept of the name that an encoder gives itself, in characters. Those seen stay below 60.
+pub const CLIENT_NAME_CHARS_MAX: usize = 128;
 /// Longest URL of a redirect, in bytes: a tcUrl and a name.
 pub const REDIRECT_URL_BYTES_MAX: usize = 2 * NAME_BYTES_MAX;
 /// What is kept of a peer's status description, in characters: one line that people read.

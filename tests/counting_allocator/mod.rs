@@ -55,7 +55,7 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 /// What this thread holds now, in bytes.
-pub fn live() -> usize {
+pub fn live_bytes() -> usize {
     LIVE.get()
 }
 

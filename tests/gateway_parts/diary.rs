@@ -41,6 +41,11 @@ impl Diary {
         self.about(start).remove(0)
     }
 
+    /// Forgets the lines so far.
+    pub fn clear(&self) {
+        self.lines.lock().unwrap().clear();
+    }
+
     fn write(&self, line: String) {
         self.lines.lock().unwrap().push(line);
     }

@@ -33,9 +33,12 @@ pub enum Amf0Error {
     /// Nested beyond [`AMF0_DEPTH_MAX`].
     #[error("AMF0 nests deeper than {AMF0_DEPTH_MAX} levels")]
     TooDeep,
-    /// More values than [`AMF0_VALUES_MAX`].
-    #[error("AMF0 holds more than {AMF0_VALUES_MAX} values")]
-    TooManyValues,
+    /// More values than are taken: [`AMF0_VALUES_MAX`], or fewer of those who have not shown who they are.
+    #[error("AMF0 holds more than {limit} values")]
+    TooManyValues {
+        /// Values allowed at this point.
+        limit: usize,
+    },
     /// More text than [`AMF0_STRING_BYTES_MAX`].
     #[error("AMF0 strings pass {AMF0_STRING_BYTES_MAX} bytes")]
     StringsTooLong,
@@ -46,7 +49,15 @@ pub enum Amf0Error {
 /// # Errors
 /// [`Amf0Error`] where the bytes are cut off, unknown, or beyond a bound.
 pub fn decode(bytes: &[u8]) -> Result<Vec<Value>, Amf0Error> {
-    let mut decoder = Decoder::new(bytes);
+    decode_within(bytes, AMF0_VALUES_MAX)
+}
+
+/// All values of a message body, of which there may be so many, properties included.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_within(bytes: &[u8], values_max: usize) -> Result<Vec<Value>, Amf0Error> {
+    let mut decoder = Decoder::within(bytes, values_max);
     let mut values = Vec::new();
     while let Some(value) = decoder.next_value()? {
         values.push(value);
@@ -59,6 +70,7 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Value>, Amf0Error> {
 pub struct Decoder<'a> {
     rest: &'a [u8],
     length: usize,
+    values_max: usize,
     values_left: usize,
     string_bytes_left: usize,
 }
@@ -66,10 +78,15 @@ pub struct Decoder<'a> {
 impl<'a> Decoder<'a> {
     /// Starts at the first byte. The bounds count over all values that this decoder reads.
     pub fn new(bytes: &'a [u8]) -> Self {
+        Self::within(bytes, AMF0_VALUES_MAX)
+    }
+
+    fn within(bytes: &'a [u8], values_max: usize) -> Self {
         Self {
             rest: bytes,
             length: bytes.len(),
-            values_left: AMF0_VALUES_MAX,
+            values_max,
+            values_left: values_max,
             string_bytes_left: AMF0_STRING_BYTES_MAX,
         }
     }
@@ -95,7 +112,9 @@ impl<'a> Decoder<'a> {
         self.values_left = self
             .values_left
             .checked_sub(1)
-            .ok_or(Amf0Error::TooManyValues)?;
+            .ok_or(Amf0Error::TooManyValues {
+                limit: self.values_max,
+            })?;
         let offset = self.position();
         match self.u8()? {
             marker::NUMBER => Ok(Value::Number(self.f64()?)),
@@ -139,7 +158,8 @@ impl<'a> Decoder<'a> {
                 return Ok(properties);
             }
             let name = self.short_text()?;
-            properties.push((name, self.value(depth)?));
+            let value = self.value(depth)?;
+            push(&mut properties, (name, value));
         }
     }
 
@@ -149,7 +169,8 @@ impl<'a> Decoder<'a> {
         let mut values = Vec::new();
         // A count that lies ends at the end of the bytes or at the bound on values.
         for _ in 0..count {
-            values.push(self.value(depth)?);
+            let value = self.value(depth)?;
+            push(&mut values, value);
         }
         Ok(values)
     }
@@ -253,6 +274,14 @@ impl<'a> Decoder<'a> {
             offset: self.position(),
         }
     }
+}
+
+/// The first item gets room for itself alone: containers of one cost a sender little, and would get room for four.
+fn push<T>(items: &mut Vec<T>, item: T) {
+    if items.is_empty() {
+        items.reserve_exact(1);
+    }
+    items.push(item);
 }
 
 fn deeper(depth: usize) -> Result<usize, Amf0Error> {

@@ -6,7 +6,7 @@
 mod decode;
 mod encode;
 
-pub use decode::{Amf0Error, Decoder, decode};
+pub use decode::{Amf0Error, Decoder, decode, decode_within};
 pub use encode::encode;
 
 /// One AMF0 value.

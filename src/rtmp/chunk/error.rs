@@ -3,8 +3,7 @@
 use thiserror::Error;
 
 use crate::rtmp::limits::{
-    CHUNK_SIZE_CHANGES_MAX, CHUNK_SIZE_MAX, CHUNK_SIZE_MIN, CHUNK_STREAMS_MAX, PARTIAL_BYTES_MAX,
-    PARTIAL_MESSAGES_MAX,
+    CHUNK_SIZE_CHANGES_MAX, CHUNK_SIZE_MAX, CHUNK_SIZE_MIN, CHUNK_STREAMS_MAX, PARTIAL_MESSAGES_MAX,
 };
 
 /// Why a connection's bytes cannot be read on. The place in the stream is lost: close the connection; the same peer may
@@ -43,9 +42,12 @@ pub enum ChunkError {
     /// More unfinished messages than [`PARTIAL_MESSAGES_MAX`].
     #[error("more than {PARTIAL_MESSAGES_MAX} unfinished messages at one time")]
     TooManyPartialMessages,
-    /// Unfinished messages hold more than [`PARTIAL_BYTES_MAX`].
-    #[error("unfinished messages pass {PARTIAL_BYTES_MAX} bytes")]
-    PartialMessagesTooLong,
+    /// Unfinished messages hold more than they may together.
+    #[error("unfinished messages pass {limit} bytes")]
+    PartialMessagesTooLong {
+        /// Bytes allowed at this point.
+        limit: usize,
+    },
     /// Set Chunk Size with fewer than four bytes.
     #[error("Set Chunk Size of {length} bytes; it has 4")]
     ChunkSizeCutOff {

@@ -6,8 +6,9 @@ use super::error::ChunkError;
 use super::header::{self, ChunkHeader, Fields};
 use super::stream::{ChunkStream, Payload, reserve};
 use crate::rtmp::limits::{
-    CHUNK_SIZE_CHANGES_MAX, CHUNK_SIZE_INITIAL, CHUNK_SIZE_MAX, CHUNK_SIZE_MIN, CHUNK_STREAMS_MAX,
-    MESSAGE_LENGTH_MAX, PARTIAL_BYTES_MAX, PARTIAL_MESSAGES_MAX,
+    BEFORE_PUBLISH_BYTES_MAX, CHUNK_SIZE_CHANGES_MAX, CHUNK_SIZE_INITIAL, CHUNK_SIZE_MAX,
+    CHUNK_SIZE_MIN, CHUNK_STREAMS_MAX, MESSAGE_LENGTH_MAX, PARTIAL_BYTES_MAX, PARTIAL_MESSAGES_MAX,
+    PAYLOAD_UNSEEN_BYTES_MAX,
 };
 use crate::rtmp::message::{Message, MessageType};
 
@@ -65,7 +66,8 @@ impl Reader {
         self.publishing = true;
     }
 
-    /// Bytes of memory that unfinished messages hold, at most [`PARTIAL_BYTES_MAX`].
+    /// Bytes of memory that unfinished messages hold, at most [`PARTIAL_BYTES_MAX`], and [`BEFORE_PUBLISH_BYTES_MAX`] until a
+    /// publish is accepted.
     pub fn bytes_buffered(&self) -> usize {
         self.partial_bytes
     }
@@ -181,9 +183,13 @@ impl Reader {
         let Payload::Partial(bytes) = &mut stream.payload else {
             return Ok(None);
         };
-        let allowed = PARTIAL_BYTES_MAX.saturating_sub(self.partial_bytes);
-        self.partial_bytes += reserve(bytes, here.len(), input.len(), length, allowed)
-            .ok_or(ChunkError::PartialMessagesTooLong)?;
+        let (most, unseen) = match self.publishing {
+            true => (PARTIAL_BYTES_MAX, PAYLOAD_UNSEEN_BYTES_MAX),
+            false => (BEFORE_PUBLISH_BYTES_MAX, 0),
+        };
+        let allowed = most.saturating_sub(self.partial_bytes);
+        self.partial_bytes += reserve(bytes, here.len(), input.len(), length, unseen, allowed)
+            .ok_or(ChunkError::PartialMessagesTooLong { limit: most })?;
         bytes.extend_from_slice(here);
         *input = rest;
         let left = left - here.len();

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::error::ChunkError;
 use super::header::{Fields, Time};
-use crate::rtmp::limits::{BEFORE_PUBLISH_BYTES_MAX, PAYLOAD_UNSEEN_BYTES_MAX};
+use crate::rtmp::limits::BEFORE_PUBLISH_BYTES_MAX;
 use crate::rtmp::message::{Message, payload_bytes_max};
 
 /// What the next chunk of this stream may refer to (RTMP 1.0, section 5.3.1.2), and its unfinished message.
@@ -139,13 +139,14 @@ impl ChunkStream {
 /// Makes room for `more` bytes of a message of `length` bytes, of which `seen` have reached us, `more` among them. Gives the
 /// growth of the capacity, or none where `allowed` does not suffice.
 ///
-/// Never reserves far beyond what has come: a length is only a claim. Small lengths and those that have come in whole
-/// are reserved once; others double, so that all copying stays linear.
+/// Never reserves far beyond what has come, `unseen` bytes at the most: a length is only a claim. Small lengths and those
+/// that have come in whole are reserved once; others double, so that all copying stays linear.
 pub(super) fn reserve(
     bytes: &mut Vec<u8>,
     more: usize,
     seen: usize,
     length: usize,
+    unseen: usize,
     allowed: usize,
 ) -> Option<usize> {
     let before = bytes.capacity();
@@ -153,10 +154,7 @@ pub(super) fn reserve(
     if needed <= before {
         return Some(0);
     }
-    let wanted = (bytes.len() + seen)
-        .max(2 * before)
-        .max(PAYLOAD_UNSEEN_BYTES_MAX)
-        .min(length);
+    let wanted = (bytes.len() + seen).max(2 * before).max(unseen).min(length);
     let wanted = wanted.min(before + allowed);
     if wanted < needed {
         return None;

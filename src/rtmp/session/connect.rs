@@ -5,6 +5,7 @@ use std::fmt;
 use super::address::{self, Path};
 use crate::rtmp::amf0::Value;
 use crate::rtmp::command::Command;
+use crate::rtmp::limits::CLIENT_NAME_CHARS_MAX;
 use crate::secret::{Secret, mask_url};
 
 /// Enhanced RTMP: modifiers pass through untouched (4), so do multitrack messages (2) and, since no byte of a modifier is
@@ -25,7 +26,7 @@ pub struct ConnectRequest {
     pub tc_url: String,
     /// The query of the app or, where that has none, of the tcUrl, without `?`. A publish key may stand in it.
     pub query: Secret,
-    /// What the encoder calls itself; empty where it does not.
+    /// What the encoder calls itself, up to [`CLIENT_NAME_CHARS_MAX`]; empty where it does not.
     pub flash_ver: String,
     /// Whether the encoder announced Enhanced RTMP. Most that use it do not, so nothing may depend on it.
     pub enhanced: bool,
@@ -67,7 +68,10 @@ pub(super) fn request(command: &Command) -> ConnectRequest {
         } else {
             query
         }),
-        flash_ver: text("flashVer").to_owned(),
+        flash_ver: text("flashVer")
+            .chars()
+            .take(CLIENT_NAME_CHARS_MAX)
+            .collect(),
         enhanced: [
             "fourCcList",
             "videoFourCcInfoMap",

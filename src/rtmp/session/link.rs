@@ -12,9 +12,9 @@ use crate::rtmp::chunk::aggregate::{self, AggregateError, Parts};
 use crate::rtmp::chunk::{self, ChunkError, Header, Reader};
 use crate::rtmp::command::{Command, CommandError};
 use crate::rtmp::limits::{
-    CHUNK_SIZE_CHANGES_PER_SECOND_MAX, CHUNK_SIZE_INITIAL, COMMANDS_PER_SECOND_MAX,
-    OUTPUT_BYTES_MAX, PONGS_PER_SECOND_MAX, UNKNOWN_MESSAGES_IN_A_ROW_MAX, WINDOW_BYTES,
-    WINDOW_BYTES_MIN,
+    AMF0_VALUES_MAX, CHUNK_SIZE_CHANGES_PER_SECOND_MAX, CHUNK_SIZE_INITIAL,
+    COMMANDS_PER_SECOND_MAX, OUTPUT_BYTES_MAX, PONGS_PER_SECOND_MAX, UNKNOWN_MESSAGES_IN_A_ROW_MAX,
+    WINDOW_BYTES, WINDOW_BYTES_MIN,
 };
 use crate::rtmp::message::{Message, MessageType};
 
@@ -78,6 +78,7 @@ pub(super) struct Link {
     pongs: PerSecond,
     commands: PerSecond,
     chunk_sizes: PerSecond,
+    command_values_max: usize,
     unknown_in_a_row: u32,
     window_sent: Option<u32>,
 }
@@ -93,7 +94,8 @@ impl fmt::Debug for Link {
 }
 
 impl Link {
-    pub(super) fn new() -> Self {
+    /// A command may have so many values until a publish is accepted.
+    pub(super) fn new(command_values_max: usize) -> Self {
         Self {
             reader: Reader::new(),
             parts: None,
@@ -103,6 +105,7 @@ impl Link {
             pongs: PerSecond::new(PONGS_PER_SECOND_MAX),
             commands: PerSecond::new(COMMANDS_PER_SECOND_MAX),
             chunk_sizes: PerSecond::new(CHUNK_SIZE_CHANGES_PER_SECOND_MAX),
+            command_values_max,
             unknown_in_a_row: 0,
             window_sent: None,
         }
@@ -122,6 +125,7 @@ impl Link {
 
     pub(super) fn publish_accepted(&mut self) {
         self.reader.publish_accepted();
+        self.command_values_max = AMF0_VALUES_MAX;
     }
 
     /// The next message; `None` where more bytes are needed. One message is taken at a time, so that a caller that stops
@@ -170,7 +174,11 @@ impl Link {
                 if !self.commands.allows(now) {
                     return Err(LinkError::TooManyCommands);
                 }
-                let command = Command::decode(message.type_id, &message.payload)?;
+                let command = Command::decode_within(
+                    message.type_id,
+                    &message.payload,
+                    self.command_values_max,
+                )?;
                 return Ok(Incoming::Command {
                     stream_id: message.stream_id,
                     command,

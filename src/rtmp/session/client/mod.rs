@@ -19,7 +19,7 @@ use super::link::{COMMAND_CSID, Incoming, Link};
 use super::{MediaKind, Stage};
 use crate::rtmp::amf0::Value;
 use crate::rtmp::chunk::Header;
-use crate::rtmp::limits::{COMMANDS_MAX, MESSAGES_BEFORE_PUBLISH_MAX};
+use crate::rtmp::limits::{AMF0_VALUES_MAX, COMMANDS_MAX, MESSAGES_BEFORE_PUBLISH_MAX};
 
 pub use config::{ClientConfig, Enhanced, FLASH_VER};
 pub use event::{ClientError, ClientEvent, Ended, Fault, Redirect, Refused};
@@ -104,7 +104,8 @@ impl ClientSession {
     /// A session for a connection whose handshake is over. The first calls are in the output at once.
     pub fn new(config: ClientConfig) -> Self {
         let mut session = Self {
-            link: Link::new(),
+            // Adobe's servers measure a client's line with a call of some thousand values, as soon as it has connected.
+            link: Link::new(AMF0_VALUES_MAX),
             step: Step::Connecting,
             stream_id: 0,
             messages: 0,

@@ -24,7 +24,9 @@ use super::connect::{self, object};
 use super::link::{COMMAND_CSID, Incoming, Link};
 use super::{Media, MediaKind, script};
 use crate::rtmp::amf0::Value;
-use crate::rtmp::limits::{COMMANDS_MAX, MESSAGES_BEFORE_PUBLISH_MAX, WINDOW_BYTES};
+use crate::rtmp::limits::{
+    BEFORE_PUBLISH_VALUES_MAX, COMMANDS_MAX, MESSAGES_BEFORE_PUBLISH_MAX, WINDOW_BYTES,
+};
 use crate::rtmp::message::{Message, MessageType};
 
 pub use super::connect::ConnectRequest;
@@ -102,7 +104,7 @@ impl ServerSession {
     pub fn new(config: ServerConfig) -> Self {
         Self {
             config,
-            link: Link::new(),
+            link: Link::new(BEFORE_PUBLISH_VALUES_MAX),
             stage: Stage::Fresh,
             messages: 0,
             commands: 0,
