@@ -59,7 +59,7 @@ impl ingest::Watch for Observer {
             Ended::Kicked => PublishEnd::Kicked,
             Ended::ShuttingDown => PublishEnd::Draining,
             Ended::Closed => PublishEnd::Closed,
-            Ended::Idle => PublishEnd::Idle,
+            Ended::Idle | Ended::NoMedia => PublishEnd::Idle,
             Ended::Flood | Ended::Deaf | Ended::Erratic | Ended::Protocol(_) => {
                 PublishEnd::Protocol
             }

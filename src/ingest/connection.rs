@@ -4,13 +4,14 @@ use super::admission::{PublishAttempt, Verdict};
 use super::buffer::ReadBuffer;
 use super::flood::Allowance;
 use super::outcome::{Ended, NotPublished};
+use super::silence::Silence;
 use super::socket::Socket;
 use super::{Asked, Gate, Received};
 use crate::media::MediaKind;
 use crate::net::permits::Permit;
 use crate::relay::{Beat, Claim, Producer};
 use crate::rtmp::handshake;
-use crate::rtmp::limits::{ADMISSION_TIMEOUT, HANDSHAKE_TIMEOUT, IDLE_TIMEOUT, PUBLISH_TIMEOUT};
+use crate::rtmp::limits::{ADMISSION_TIMEOUT, HANDSHAKE_TIMEOUT, PUBLISH_TIMEOUT};
 use crate::rtmp::session::server::{
     ConnectRefusal, PublishRequest, ServerConfig, ServerEvent, ServerSession,
 };
@@ -194,10 +195,10 @@ impl Connection {
         // One token of its own each: waiting for it locks nothing that streams share.
         let drain = gate.drain.child_token();
         let (superseded, drained) = (producer.superseded(), drain.cancelled());
-        let idle = sleep_until(Instant::now() + IDLE_TIMEOUT);
-        tokio::pin!(superseded, drained, idle);
+        let mut silence = Silence::since(Instant::now());
+        let silent = sleep_until(silence.deadline());
+        tokio::pin!(superseded, drained, silent);
         let mut allowance = Allowance::new(self.began.elapsed());
-        let mut last_byte = Instant::now();
         let mut received = Received::default();
         // An early encoder's media is in the buffer already, and in that of TLS, of which no socket tells.
         let mut round = self
@@ -211,10 +212,10 @@ impl Connection {
                 Ok(left) => left,
                 Err(ended) => return ended,
             };
-            if received.bytes > 0 {
-                last_byte = Instant::now();
-            } else if last_byte.elapsed() >= IDLE_TIMEOUT {
-                return Ended::Idle;
+            let now = Instant::now();
+            silence.heard(&received, now);
+            if let Some(ended) = silence.over(now) {
+                return ended;
             }
             let waited = match &member {
                 // Whatever else may end the publish is looked at then, too: nothing is waited for on the way of a frame.
@@ -228,8 +229,9 @@ impl Connection {
                         waited = wait(&self.socket, beat, left) => waited,
                         () = &mut superseded => Ok(()),
                         () = &mut drained => Ok(()),
-                        () = &mut idle => {
-                            idle.as_mut().reset(last_byte + IDLE_TIMEOUT);
+                        // What has arrived meanwhile is read before it is judged.
+                        () = &mut silent => {
+                            silent.as_mut().reset(silence.deadline());
                             Ok(())
                         }
                     }

@@ -5,6 +5,7 @@ mod buffer;
 mod connection;
 mod flood;
 mod outcome;
+mod silence;
 mod socket;
 
 pub use admission::{Admission, Apps, PublishAttempt, PublishAuth, Refused, Verdict};

@@ -3,7 +3,7 @@
 use super::admission::Refused;
 use crate::relay::ClaimRefused;
 use crate::rtmp::handshake::HandshakeError;
-use crate::rtmp::limits::IDLE_TIMEOUT;
+use crate::rtmp::limits::{IDLE_TIMEOUT, MEDIA_TIMEOUT};
 use crate::rtmp::session::server::{Refusal, ServerError};
 use std::io;
 use std::time::Duration;
@@ -81,6 +81,9 @@ pub enum Ended {
     /// Nothing came any more.
     #[error("nothing came for {IDLE_TIMEOUT:?}")]
     Idle,
+    /// Bytes came, and no media.
+    #[error("no media came for {MEDIA_TIMEOUT:?}")]
+    NoMedia,
     /// More messages than any encoder sends.
     #[error("more messages than an encoder sends")]
     Flood,

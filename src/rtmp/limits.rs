@@ -81,6 +81,9 @@ pub const PUBLISH_TIMEOUT: Duration = Duration::from_secs(10);
 pub const ADMISSION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time without a byte after which a publisher is taken for gone.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Time without a message of media after which a publisher is taken for gone, whatever else it says. An encoder that has
+/// lost its camera ends, or sends a still picture.
+pub const MEDIA_TIMEOUT: Duration = Duration::from_secs(30);
 /// `connect` commands on one connection. The session's states hold it: there is none in which a second one is right.
 pub const CONNECTS_MAX: u32 = 1;
 /// `createStream` commands on one connection. Clients that retry ask twice.

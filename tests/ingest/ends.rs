@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use crate::gateway_parts::{
-    Gateway, HandClock, Publisher, Setup, Target, Told, inter, rule, until,
+    Gateway, HandClock, Publisher, Seen, Setup, Target, Told, inter, rule, until,
 };
 use aqueduct::media::MediaKind;
 use aqueduct::media::timeline::RepairKind;
@@ -172,6 +172,75 @@ async fn a_publisher_that_falls_silent_is_gone_after_fifteen_seconds() {
             ["ended live/cam: nothing came for 15s"]
         );
         tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn a_publisher_that_drips_without_media_is_gone_after_thirty_seconds() {
+    for window in WINDOWS {
+        let clock = HandClock::stop();
+        let gateway = Gateway::start(Setup {
+            shards: 0,
+            ..setup(window)
+        })
+        .await;
+        let mut target = Target::open().await;
+        gateway.wish([rule(1, &target.url("x"))]);
+        let mut publisher = Publisher::connect(gateway.address, "cam").await;
+        publisher.start(0).await;
+        clock.beat(&publisher).await;
+        target.publish().await;
+        target.tags(4).await;
+        // A frame that never ends, a byte every ten seconds.
+        let frame = publisher.chunks(MediaKind::Video, 40, &inter(1));
+        for byte in &frame[..3] {
+            clock.leap(Duration::from_millis(9_800)).await;
+            assert!(gateway.diary.about("ended").is_empty());
+            publisher.write(&[*byte]).await;
+            clock.beat(&publisher).await;
+        }
+        clock.leap(Duration::from_secs(1)).await;
+        assert_eq!(
+            publisher.told().await,
+            Told::Ended("NetStream.Unpublish.Success".into())
+        );
+        target.goodbye().await;
+        assert_eq!(
+            gateway.diary.about("ended"),
+            ["ended live/cam: no media came for 30s"]
+        );
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_of_no_bytes_and_of_one_are_no_reason_to_end() {
+    for window in WINDOWS {
+        let gateway = Gateway::start(setup(window)).await;
+        let mut target = Target::open().await;
+        let mut publisher = live(&gateway, &mut target).await;
+        for byte in 0..=u8::MAX {
+            for kind in [MediaKind::Video, MediaKind::Audio, MediaKind::Data] {
+                publisher.send(kind, 40, &[]).await;
+                publisher.send(kind, 40, &[byte]).await;
+            }
+        }
+        let last = inter(1);
+        publisher.video(80, &last).await;
+        publisher.finish().await;
+        let mut arrived = false;
+        loop {
+            match target.next().await {
+                Seen::Tag(_, _, payload) => arrived |= payload == last,
+                Seen::Unpublished => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(arrived);
+        assert_eq!(
+            gateway.diary.about("ended"),
+            ["ended live/cam: the publisher ended it"]
+        );
     }
 }
 
