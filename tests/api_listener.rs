@@ -198,6 +198,21 @@ async fn a_thousand_slow_callers_keep_nobody_out() {
 }
 
 #[tokio::test]
+async fn heads_that_are_too_long_are_refused() {
+    let http = listen(Gateway::new().router, limits(), None).await;
+    let long = format!("X-Long: {}\r\n", "x".repeat(65_600));
+    let many: String = (0..65).map(|n| format!("X-{n}: 1\r\n")).collect();
+    for head in [long, many] {
+        let mut stream = TcpStream::connect(http.address).await.unwrap();
+        let request =
+            format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{head}\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let answer = rest(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn an_address_has_its_connections_and_is_closed_beyond_them() {
     let limits_of_connections = ConnectionLimits {
         address: AddressLimits {

@@ -11,6 +11,7 @@ use axum::http::Request;
 use doors::{Gateway, TOKEN};
 use serde_json::{Value, json};
 use std::sync::Arc;
+use std::time::Duration;
 use time::OffsetDateTime;
 
 const URL: &str = "rtmp://h.example/app/CANARY?sign=CANARY";
@@ -212,6 +213,25 @@ async fn bodies_have_a_type_a_form_and_a_bound() {
         .send(post(Some("Application/JSON; charset=utf-8"), &body))
         .await;
     assert_eq!(made.status, 201);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_drips_is_cut_off() {
+    let gateway = Gateway::new();
+    // A byte a second, for ever.
+    let drip = futures::stream::unfold((), |()| async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        Some((Ok::<_, std::io::Error>(" "), ()))
+    });
+    let request = Request::post("/v1/rules")
+        .header("host", "localhost")
+        .header("authorization", format!("Bearer {TOKEN}"))
+        .header("content-type", "application/json")
+        .body(Body::from_stream(drip))
+        .unwrap();
+    let began = tokio::time::Instant::now();
+    gateway.send(request).await.assert_problem(408);
+    assert_eq!(began.elapsed().as_secs(), 10);
 }
 
 #[tokio::test]

@@ -155,6 +155,8 @@ async fn serve_http(
         .timer(TokioTimer::new())
         .header_read_timeout(limits.headers)
         .max_headers(limits::MAX_HEADERS)
+        // The buffer's bound alone lets a head pass that comes whole with the read that crosses it.
+        .max_header_size(limits::MAX_HEADER_BYTES)
         .max_buf_size(limits::MAX_HEADER_BYTES)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     if let Err(error) = watcher.watch(http).await {
