@@ -2,10 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::gateway_parts::{Gateway, HandClock, Publisher, Setup, delivered, soon, until};
+use crate::gateway_parts::{
+    Gateway, HandClock, Publisher, Setup, Told, delivered, inter, soon, until,
+};
 use crate::session_peer::Mouth;
 use crate::session_peer::publisher::connect_object;
 use aqueduct::net::permits::ConnectionLimits;
+use aqueduct::relay::limits::STREAMS_MAX;
+use aqueduct::relay::{Claim, ClaimRefused, Credential, DuplicatePolicy};
+use aqueduct::rule::StreamKey;
 use std::io::Write;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -140,13 +145,39 @@ async fn whoever_publishes_leaves_the_strangers_room() {
     let mut waiting = TcpStream::connect(gateway.address).await.unwrap();
     waiting.write_all(&[3]).await.unwrap();
     for publisher in &mut live {
-        publisher.video(40, b"\x27\x01\0\0\0\x41").await;
+        publisher.video(40, &inter(1)).await;
     }
     until("they are heard", || gateway.diary.received().video >= 12).await;
     assert_eq!(gateway.diary.about("not published"), [""; 0]);
     drop((stranger, waiting));
     let late = soon("a publish", Publisher::connect(gateway.address, "e")).await;
     drop(late);
+}
+
+#[tokio::test]
+async fn a_full_gateway_takes_no_more_streams_and_carries_on_those_it_has() {
+    let gateway = Gateway::start(Setup::default()).await;
+    let mut publisher = Publisher::connect(gateway.address, "cam").await;
+    publisher.start(0).await;
+    until("it is heard", || gateway.diary.received().video >= 2).await;
+    let claim = |number: usize| {
+        let key = StreamKey::parse("live", &format!("s{number}")).unwrap();
+        let claim = Claim {
+            credential: Credential::Address([192, 0, 2, 1].into()),
+            peer: "192.0.2.1:4000".parse().unwrap(),
+            client: String::new(),
+        };
+        gateway.hub.claim(&key, claim, DuplicatePolicy::Takeover)
+    };
+    let mut producers: Vec<_> = (1..STREAMS_MAX).map(|n| claim(n).unwrap()).collect();
+    assert_eq!(claim(0).err(), Some(ClaimRefused::Full));
+    let refused = Publisher::ask(gateway.address, "one-more").await.err();
+    let code = "NetStream.Publish.Rejected".to_owned();
+    assert_eq!(refused, Some(Told::Refused(code)));
+    publisher.video(40, &inter(1)).await;
+    until("it goes on", || gateway.diary.received().video >= 3).await;
+    drop(producers.pop());
+    drop(soon("a publish", Publisher::connect(gateway.address, "one-more")).await);
 }
 
 #[tokio::test]

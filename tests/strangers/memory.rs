@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::counting_allocator::{live_bytes, peak_of};
-use crate::gateway_parts::{Gateway, Setup, until};
+use crate::gateway_parts::{Authority, Gateway, Setup, until};
 use crate::session_peer::publisher::connect_object;
 use crate::session_peer::{Mouth, object, text};
 
@@ -23,6 +24,9 @@ const SILENT_BYTES_MAX: usize = 16 * 1024;
 
 /// The same with its task, its socket, and the socket that the test holds at the other end, in bytes.
 const IDLE_BYTES_MAX: usize = 24 * 1024;
+
+/// The same in TLS.
+const IDLE_TLS_BYTES_MAX: usize = 48 * 1024;
 
 /// Bytes held for each byte that was sent, those of the handshake among them.
 const AMPLIFICATION_MAX: usize = 10;
@@ -227,9 +231,26 @@ fn a_stranger_that_says_little_costs_little() {
 
 #[tokio::test]
 async fn an_idle_connection_costs_little() {
+    let each = idle(None).await;
+    assert!(each <= IDLE_BYTES_MAX, "{each} bytes for each");
+}
+
+#[tokio::test]
+async fn an_idle_connection_in_tls_costs_little() {
+    let tls = Authority::new().server(&["localhost"]);
+    let each = idle(Some(tls)).await;
+    assert!(each <= IDLE_TLS_BYTES_MAX, "{each} bytes for each");
+}
+
+/// What each of many connections costs that say nothing.
+async fn idle(tls: Option<Arc<rustls::ServerConfig>>) -> usize {
     const STRANGERS: usize = 200;
     // All of it runs on the thread of this test, which is the one that is counted.
-    let gateway = Gateway::start(Setup::default()).await;
+    let gateway = Gateway::start(Setup {
+        tls,
+        ..Setup::default()
+    })
+    .await;
     let tasks = || {
         tokio::runtime::Handle::current()
             .metrics()
@@ -241,6 +262,5 @@ async fn an_idle_connection_costs_little() {
         strangers.push(TcpStream::connect(gateway.address).await.unwrap());
     }
     until("all are accepted", || tasks() == without + STRANGERS).await;
-    let each = (live_bytes() - before) / STRANGERS;
-    assert!(each <= IDLE_BYTES_MAX, "{each} bytes for each");
+    (live_bytes() - before) / STRANGERS
 }
