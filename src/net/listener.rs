@@ -160,15 +160,21 @@ impl Acceptor {
                         permit,
                     };
                 }
-                Err(refused) => CallerRefused {
-                    peer,
-                    callers: self.callers,
-                    reason: reason(refused),
-                    detail: &refused,
-                }
-                .emit(&self.metrics),
+                Err(refused) => self.turn_away(&stream, peer, refused),
             }
         }
+    }
+
+    /// Closes by a reset: a flood of connections that are closed in peace stays in the kernel's tables for a minute each.
+    fn turn_away(&self, stream: &TcpStream, peer: SocketAddr, refused: AddressRefused) {
+        let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        CallerRefused {
+            peer,
+            callers: self.callers,
+            reason: reason(refused),
+            detail: &refused,
+        }
+        .emit(&self.metrics);
     }
 
     fn failed(&mut self, error: &io::Error) {
@@ -207,8 +213,9 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::permits::ConnectionLimits;
+    use crate::net::permits::{AddressLimits, ConnectionLimits};
     use futures::FutureExt;
+    use tokio::io::AsyncReadExt;
 
     fn acceptor(pending: usize) -> Acceptor {
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -278,6 +285,29 @@ mod tests {
         assert_eq!(third.peer, clients[2].local_addr().unwrap());
         assert_eq!(fourth.peer, clients[3].local_addr().unwrap());
         assert!(fourth.stream.nodelay().unwrap());
+    }
+
+    #[tokio::test]
+    async fn who_is_turned_away_is_reset() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let limits = ConnectionLimits {
+            address: AddressLimits {
+                connections: 1,
+                loopback: true,
+                ..AddressLimits::default()
+            },
+            ..ConnectionLimits::default()
+        };
+        let mut acceptor = of(listener, Permits::new(limits));
+        let _first = TcpStream::connect(acceptor.address()).await.unwrap();
+        let _accepted = acceptor.accept().await;
+        let mut second = TcpStream::connect(acceptor.address()).await.unwrap();
+        let end = tokio::select! {
+            _ = acceptor.accept() => panic!("it was let in"),
+            end = second.read_u8() => end,
+        };
+        let error = end.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 
     #[tokio::test]
