@@ -199,6 +199,122 @@ async fn rules_are_added_listed_and_removed() {
 }
 
 #[tokio::test]
+async fn options_are_added_and_changed_with_keys_kept_off_the_command_line() {
+    let running = Running::start().await;
+    let file = |name: &str, url: &str| {
+        let path = running.data.path().join(name);
+        std::fs::write(&path, format!("{url}\n")).unwrap();
+        format!("@{}", path.display())
+    };
+    let main = file("main", &format!("rtmp://a/app/{CANARY}"));
+    let backup = file("backup", &format!("rtmp://b/app/{CANARY}"));
+    let add = [
+        "rules",
+        "add",
+        "--stream",
+        "cam",
+        &main,
+        "--backup-url",
+        &backup,
+    ];
+    let at = "2030-01-01T00:00:00Z";
+    let options = ["--stop-at", at, "--chunk-size", "8192", "--disabled"];
+    let added = running.run(&[&add[..], &options].concat()).await.ok();
+    assert!(
+        added.contains("live/cam -> rtmp://a/app/*** (backup rtmp://b/app/***)"),
+        "{added}"
+    );
+    let rule = running.gateway.rules.list(None)[0].clone();
+    assert!(!rule.enabled && rule.stop_at.is_some() && rule.chunk_size == Some(8192));
+    let again = running.run(&add).await.ok();
+    assert!(again.contains("its options stay as they are"), "{again}");
+    let table = running.run(&["rules", "list"]).await.ok();
+    assert!(!table.contains(CANARY) && table.contains("no"), "{table}");
+
+    let id = rule.id.as_str();
+    let other = format!("rtmp://c/app/{CANARY}\n");
+    let change = ["rules", "change", id, "--enable", "--backup-url", "-"];
+    let changed = finish(running.command(&change), &other).await.ok();
+    assert_eq!(
+        changed,
+        format!("changed {id}  live/cam -> rtmp://a/app/*** (backup rtmp://c/app/***)\n")
+    );
+    let url = file("new", "rtmp://d/app/{stream}");
+    let change = ["rules", "change", id, "--url", &url, "--chunk-size", "none"];
+    let none = ["--stop-at", "none", "--backup-url", "none", "--json"];
+    let changed = running.run(&[&change[..], &none].concat()).await.json();
+    assert_eq!(changed["url"], "rtmp://d/app/***");
+    let rule = running.gateway.rules.list(None)[0].clone();
+    assert!(rule.enabled && rule.stop_at.is_none() && rule.chunk_size.is_none());
+    assert!(rule.backup_url.is_none());
+    running
+        .run(&["rules", "change", id, "--disable"])
+        .await
+        .ok();
+    let past = [
+        "rules",
+        "change",
+        id,
+        "--enable",
+        "--stop-at",
+        "2020-01-01T00:00:00Z",
+    ];
+    running.run(&past).await.ok();
+    let table = running.run(&["rules", "list"]).await.ok();
+    assert!(table.contains("over"), "{table}");
+
+    let two = file(
+        "two",
+        &format!("rtmp://e/app/{CANARY}\nrtmp://f/app/{CANARY}"),
+    );
+    let bad = format!("rtmp://h/{CANARY}");
+    for (arguments, words) in [
+        (
+            &["rules", "add", &two, "--backup-url", &backup][..],
+            "one URL",
+        ),
+        (
+            &["rules", "add", &main, "--backup-url", &two],
+            "more than one URL",
+        ),
+        (&["rules", "add", "-", "--backup-url", "-"], "only once"),
+        (
+            &["rules", "add", &main, "--backup-url", &bad],
+            "backup_url: ",
+        ),
+        (
+            &["rules", "add", &main, "--stop-at", "tomorrow"],
+            "stop_at: ",
+        ),
+        (&["rules", "change", id, "--url", &two], "more than one URL"),
+        (
+            &["rules", "change", id, "--url", "-", "--backup-url", "-"],
+            "only once",
+        ),
+        (
+            &["rules", "change", id, "--chunk-size", "many"],
+            "--chunk-size: ",
+        ),
+        (
+            &["rules", "change", id, "--chunk-size", "1"],
+            "128 to 65536",
+        ),
+        (&["rules", "change", id], "say what to change"),
+    ] {
+        let error = running.run(arguments).await.failed(2);
+        assert!(error.contains(words) && !error.contains(CANARY), "{error}");
+    }
+    let error = running
+        .run(&["rules", "change", "r-none", "--disable"])
+        .await;
+    let error = error.failed(1);
+    assert!(
+        error.contains("r-none") && error.contains("no rule"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn tables_fit_the_columns() {
     let running = Running::start().await;
     let long = format!("a-rather-long-stream-name-{}", "x".repeat(40));

@@ -73,7 +73,7 @@ fn the_shipped_files_examples_are_good() {
     assert!(config.rtmps.is_some() && config.https.is_some() && config.http.token.is_some());
     assert_eq!(config.apps[0].app_id, Some(1_234_567_890));
     assert_eq!(config.rules[0].chunk_size, Some(4096));
-    assert!(config.rules[0].stop_at.is_some());
+    assert!(config.rules[0].stop_at.is_some() && config.rules[0].backup_url.is_some());
     assert!(config.egress.ca_certificates.is_some() && config.rtmp.advertise.is_some());
 }
 
@@ -108,6 +108,7 @@ fn every_key_reaches_its_place() {
             [[rules]]
             stream = "cam*"
             url = "rtmps://h/app/{stream}"
+            backup_url = "rtmps://b/app/{stream}"
             enabled = false
             stop_at = 2030-01-01T00:00:00Z
             chunk_size = 128
@@ -122,7 +123,7 @@ fn every_key_reaches_its_place() {
         ),
         (0, 7)
     );
-    assert_eq!(config.http.token.unwrap().expose(), "tok");
+    assert_eq!(config.http.token.as_ref().unwrap().expose(), "tok");
     assert_eq!(config.http.allowed_hosts.len(), 2);
     assert_eq!(config.store.path, Path::new("/var/lib/aqueduct"));
     assert_eq!(
@@ -148,6 +149,12 @@ fn every_key_reaches_its_place() {
         ("live", false)
     );
     assert_eq!(config.rules[0].stop_at.unwrap().year(), 2030);
+    let rule = &config.relay_rules(OffsetDateTime::UNIX_EPOCH)[0];
+    assert_eq!(
+        rule.backup_url.as_ref().unwrap().expose(),
+        "rtmps://b/app/{stream}"
+    );
+    assert_eq!((rule.enabled, rule.chunk_size), (false, Some(128)));
 }
 
 #[test]
@@ -262,6 +269,14 @@ fn a_mistake_is_one_line_with_file_line_column_and_key() {
         (
             "rtmp = 1",
             "a.toml:1:8: rtmp: expected a table, found a whole number",
+        ),
+        (
+            "[[rules]]\nurl = \"rtmp://h/a/KEY\"\nbackup_url = \"rtmp://h/KEY\"",
+            "a.toml:3:14: rules[0].backup_url: the URL has no stream name or key after the app: it needs scheme://host/app/name",
+        ),
+        (
+            "[[rules]]\nurl = \"rtmp://h/a/KEY\"\nbackup_url = \"rtmp://h/a/KEY\"",
+            "a.toml:3:14: rules[0].backup_url: the backup URL is the rule's url itself",
         ),
         (
             "apps = []",
@@ -411,10 +426,6 @@ fn what_waits_for_its_feature_is_refused_rather_than_ignored() {
         );
     }
     for (text, complaint) in [
-        (
-            "[[rules]]\nurl = \"rtmp://h/a/k\"\nbackup_url = \"KEY\"",
-            "a.toml:3:1: rules[0].backup_url: this version does not have backup_url yet",
-        ),
         (
             "[[inputs]]\napp = \"live\"",
             "a.toml:1:3: inputs: this version does not have inputs yet",

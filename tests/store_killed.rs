@@ -20,6 +20,7 @@ fn rule(number: u64) -> Rule {
         app: AppName::live(),
         stream: StreamPattern::every(),
         url: UrlTemplate::parse(&format!("rtmp://h/app/{number}")).unwrap(),
+        backup_url: None,
         enabled: true,
         origin: Origin::Api,
         created_at: OffsetDateTime::UNIX_EPOCH,

@@ -31,11 +31,16 @@ fn rule(number: u64, origin: Origin) -> Rule {
             UrlTemplate::parse(&url).unwrap(),
         ),
     };
+    let backup_url = number.is_multiple_of(3).then(|| {
+        let text = format!("rtmp://b/app/{{stream}}{number}?{CANARY}");
+        UrlTemplate::of(origin, &text).unwrap()
+    });
     Rule {
         id: RuleId::from_random(number.to_be_bytes()),
         app: AppName::live(),
         stream,
         url,
+        backup_url,
         enabled: !number.is_multiple_of(2),
         origin,
         created_at: OffsetDateTime::UNIX_EPOCH + Duration::nanoseconds(1_234_567_890_123_456_789),
@@ -211,6 +216,66 @@ fn a_newer_file_is_refused_and_left_alone() {
     assert_eq!(fs::read(directory.path().join(FILE_NAME)).unwrap(), before);
 }
 
+/// The first schema, as it was released.
+const SCHEMA_1: &str = "
+    PRAGMA application_id = 1095844948;
+    CREATE TABLE rules (
+        id TEXT NOT NULL PRIMARY KEY,
+        app TEXT NOT NULL,
+        stream TEXT NOT NULL,
+        url TEXT NOT NULL,
+        enabled INTEGER NOT NULL,
+        origin TEXT NOT NULL,
+        created_at TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        stop_at TEXT,
+        chunk_size INTEGER
+    ) STRICT;
+    CREATE TABLE book (revision INTEGER NOT NULL) STRICT;
+    INSERT INTO book (revision) VALUES (9);
+    INSERT INTO rules VALUES
+        ('r-1', 'live', '*', 'rtmp://h/app/{stream}', 1, 'api', '2026-11-20T00:00:00Z', 3, NULL, NULL),
+        ('r-2', 'live', 'a*b', 'rtmp://h/app/{x}', 0, 'zego', '2026-11-20T00:00:00Z', 7, '2030-01-01T00:00:00Z', 8192);
+    PRAGMA user_version = 1;
+";
+
+#[test]
+fn an_older_file_is_brought_up_to_date_with_all_that_is_in_it() {
+    let directory = tempfile::tempdir().unwrap();
+    edit(directory.path(), SCHEMA_1);
+    let store = open(directory.path());
+    let rules = store.load().unwrap();
+    let seen: Vec<_> = (rules.iter())
+        .map(|rule| {
+            (
+                rule.id.as_str(),
+                rule.url.expose(),
+                rule.enabled,
+                rule.chunk_size,
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("r-1", "rtmp://h/app/{stream}", true, None),
+            ("r-2", "rtmp://h/app/{x}", false, Some(8192)),
+        ]
+    );
+    assert!(rules.iter().all(|rule| rule.backup_url.is_none()));
+    assert_eq!(store.max_revision().unwrap(), 9);
+    let changed = Rule {
+        backup_url: Some(UrlTemplate::parse("rtmp://b/app/{stream}").unwrap()),
+        ..rules[0].clone()
+    };
+    assert!(store.replace(&changed).unwrap());
+    drop(store);
+    assert_eq!(
+        open(directory.path()).load().unwrap(),
+        [changed, rules[1].clone()]
+    );
+}
+
 #[test]
 fn a_damaged_file_is_refused_and_never_empty() {
     type Damage = fn(&Path);
@@ -291,6 +356,8 @@ fn a_row_that_is_no_rule_is_refused_by_its_id_and_without_its_url() {
         ("app = 'canary 7key'", "app name"),
         ("stream = ''", "stream name"),
         ("revision = -1", "revision"),
+        ("backup_url = 'canary7key'", "must begin with rtmp://"),
+        ("chunk_size = 127", "chunk size"),
     ] {
         let directory = tempfile::tempdir().unwrap();
         let store = open(directory.path());

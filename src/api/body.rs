@@ -4,12 +4,15 @@ use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::problem::Problem;
 use super::server::limits::{BODY_DEADLINE, MAX_BODY_BYTES};
+
+/// What a PATCH says by its body (RFC 7396); plain JSON is taken for it too.
+const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// Reads a body to its end.
 ///
@@ -41,7 +44,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
+        let is_patch = request.method() == Method::PATCH && is(MERGE_PATCH, request.headers());
+        if !is_patch && !is_json(request.headers()) {
             return Err(Problem::plain(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "The body has to be JSON, and the Content-Type header application/json.",
@@ -53,11 +57,15 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
 
 /// `application/json`, with parameters or without.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    is("application/json", headers)
+}
+
+fn is(media_type: &str, headers: &HeaderMap) -> bool {
     let content_type = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|value| value.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case(media_type))
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -22,7 +22,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use crate::control::{Clock, Readiness, Rules, Running};
 use crate::secret::Secret;
 
-pub use native::{CreateRule, DeletedRule, Preflight, RuleView, openapi};
+pub use native::{ChangeRule, CreateRule, DeletedRule, Preflight, RuleView, openapi};
 pub use problem::{Problem, ProblemBody};
 pub use server::{AllowedHosts, Connection, Limits, Serve, connection_limits, limits, serve};
 

@@ -40,7 +40,7 @@ pub enum Command {
     /// Check a configuration and print what it comes to, secrets masked
     #[command(after_help = EXIT_CODES)]
     Check(CheckArgs),
-    /// List, add and remove the rules of a running gateway
+    /// List, add, change and remove the rules of a running gateway
     ///
     /// A rule says: streams of this app with this name go to this URL. It may exist before its stream, and takes effect on
     /// a running stream at once.
@@ -162,7 +162,8 @@ pub enum RulesCommand {
     #[command(after_help = "\
 Examples:
   aqueduct rules add @twitch.url
-  aqueduct rules add --stream cam-* rtmp://backup.example/live/{stream}")]
+  aqueduct rules add @youtube.url --backup-url @youtube-backup.url
+  aqueduct rules add --stream cam-* rtmp://archive.example/live/{stream}")]
     Add {
         /// The app whose streams are relayed
         #[arg(long, default_value = "live")]
@@ -170,9 +171,41 @@ Examples:
         /// One stream's name, or a pattern in which * stands for any characters
         #[arg(long, default_value = "*")]
         stream: String,
+        /// What the rule says beside app, stream and URL
+        #[command(flatten)]
+        options: RuleOptionArgs,
+        /// Add it, but do not put it in force yet
+        #[arg(long)]
+        disabled: bool,
         /// Where to: rtmp://host/app/key or rtmps://..., with {app} and {stream} after the app
         #[arg(value_name = "URL|@FILE|-")]
         urls: Vec<String>,
+    },
+    /// Change a rule; what is not named stays as it is
+    ///
+    /// Another URL or chunk size has the rule's pushes stop and begin anew. "none" takes an option away.
+    #[command(after_help = "\
+Examples:
+  aqueduct rules change r-0123456789abcdef --disable
+  aqueduct rules change r-0123456789abcdef --backup-url none --stop-at 2030-01-01T00:00:00Z")]
+    Change {
+        /// The rule's id, as `rules list` shows it
+        #[arg(value_name = "ID")]
+        id: String,
+        /// Where to from now on
+        ///
+        /// A URL holds a key, and other users of this machine can see arguments: @FILE reads it from a file, - from standard input.
+        #[arg(long, value_name = "URL|@FILE|-")]
+        url: Option<String>,
+        /// What else it says from now on
+        #[command(flatten)]
+        options: RuleOptionArgs,
+        /// Put it in force
+        #[arg(long, conflicts_with = "disable")]
+        enable: bool,
+        /// Stop its pushes, and keep it
+        #[arg(long)]
+        disable: bool,
     },
     /// Remove rules, and stop their pushes
     Remove {
@@ -180,6 +213,22 @@ Examples:
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
+}
+
+/// What a rule may say beside app, stream and URL.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RuleOptionArgs {
+    /// Where to while the URL fails; goes with one URL
+    ///
+    /// A URL holds a key, and other users of this machine can see arguments: @FILE reads it from a file, - from standard input.
+    #[arg(long, value_name = "URL|@FILE|-")]
+    pub backup_url: Option<String>,
+    /// When the rule ends by itself, such as 2030-01-01T00:00:00Z; it stays listed
+    #[arg(long, value_name = "TIME")]
+    pub stop_at: Option<String>,
+    /// The chunk size towards the target, in bytes
+    #[arg(long, value_name = "BYTES")]
+    pub chunk_size: Option<String>,
 }
 
 /// `streams`.
@@ -272,6 +321,9 @@ mod tests {
             "aqueduct rules add rtmp://h/a/b",
             "aqueduct rules add --app live --stream cam @f -",
             "aqueduct rules add",
+            "aqueduct rules add @f --backup-url @g --stop-at 2030-01-01T00:00:00Z --chunk-size 8192 --disabled",
+            "aqueduct rules change r-1 --url @f --backup-url none --stop-at none --chunk-size none --enable",
+            "aqueduct rules change r-1 --disable --json",
             "aqueduct rules remove r-1 r-2 --data d",
             "aqueduct streams list",
             "aqueduct streams show live/cam",
@@ -295,6 +347,8 @@ mod tests {
             "aqueduct serve --listen 1:2",
             "aqueduct rules",
             "aqueduct rules remove",
+            "aqueduct rules change",
+            "aqueduct rules change r-1 --enable --disable",
             "aqueduct streams show",
             "aqueduct completions tcl",
         ] {

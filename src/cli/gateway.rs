@@ -87,6 +87,10 @@ impl Gateway {
         Ok((status, json(answer).await?))
     }
 
+    pub(super) async fn patch(&self, path: &str, body: &Value) -> Result<Value, Refused> {
+        self.ask(self.request(Method::PATCH, path).json(body)).await
+    }
+
     pub(super) async fn delete(&self, path: &str) -> Result<Value, Refused> {
         self.ask(self.request(Method::DELETE, path)).await
     }

@@ -10,7 +10,7 @@ use super::sections::{AppConfig, PublishAuth};
 use super::tree::{Entry, Node, Value, entry_key, item_key};
 use super::typed::Fault;
 use super::{Config, TlsListenerConfig};
-use crate::rule::RuleId;
+use crate::rule::{CHUNK_SIZES, RuleId};
 use crate::secret::Secret;
 
 /// Above this a tick is no longer "at once" for anybody.
@@ -21,12 +21,6 @@ const GRACE_MS_MAX: u64 = 3_600_000;
 
 /// Longer than any supervisor of services waits for a stop.
 const DRAIN_MS_MAX: u64 = 600_000;
-
-/// The smallest chunk size of the protocol (RTMP 1.0, 5.4.1 names 128 as its default; below it headers eat the line).
-const CHUNK_SIZE_MIN: u32 = 128;
-
-/// Larger chunks save nothing and block a connection's audio behind its video.
-const CHUNK_SIZE_MAX: u32 = 65_536;
 
 /// More connections a second than one machine can shake hands for.
 const STARTS_PER_SECOND_MAX: u32 = 10_000;
@@ -50,7 +44,7 @@ const PUBLISH_KEY_BYTES_MAX: usize = 512;
 const RULES_MAX: usize = 10_000;
 
 /// Keys of the contract whose feature this version lacks: the table, and the key in it.
-const NOT_YET: [(&str, &str); 13] = [
+const NOT_YET: [(&str, &str); 12] = [
     ("", "inputs"),
     ("", "cdn_auth"),
     ("apps", "sign_secret"),
@@ -63,7 +57,6 @@ const NOT_YET: [(&str, &str); 13] = [
     ("apps", "secret_id"),
     ("apps", "secret_key"),
     ("apps", "platform"),
-    ("rules", "backup_url"),
 ];
 
 /// A wrong value and its key.
@@ -244,8 +237,8 @@ fn chunk_size(key: &str, bytes: u32) -> Result<(), Wrong> {
     within(
         key,
         bytes.into(),
-        CHUNK_SIZE_MIN.into(),
-        CHUNK_SIZE_MAX.into(),
+        (*CHUNK_SIZES.start()).into(),
+        (*CHUNK_SIZES.end()).into(),
     )
 }
 
@@ -372,6 +365,12 @@ fn rules(config: &Config) -> Result<(), Wrong> {
         }
         if !seen.insert(rule.id()) {
             return wrong(here, "an earlier rule has the same app, stream and url");
+        }
+        if rule.backup_url.as_ref() == Some(&rule.url) {
+            return wrong(
+                entry_key(&here, "backup_url"),
+                "the backup URL is the rule's url itself",
+            );
         }
         if let Some(bytes) = rule.chunk_size {
             chunk_size(&entry_key(&here, "chunk_size"), bytes)?;

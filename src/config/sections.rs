@@ -241,6 +241,9 @@ pub struct RuleConfig {
     pub stream: StreamPattern,
     /// The target; `{app}` and `{stream}` after the app.
     pub url: UrlTemplate,
+    /// The target while `url` fails.
+    #[serde(default)]
+    pub backup_url: Option<UrlTemplate>,
     /// Whether it is in force.
     #[serde(default = "yes")]
     pub enabled: bool,

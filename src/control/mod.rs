@@ -14,13 +14,16 @@ mod token;
 mod writer;
 
 pub use crate::rule::{
-    AppName, KeyError, Origin, Rule, RuleId, RuleSet, StreamKey, StreamName, StreamPattern,
-    TargetUrl, TemplateError, UrlError, UrlTemplate,
+    AppName, CHUNK_SIZES, KeyError, Origin, Role, Rule, RuleId, RuleSet, StreamKey, StreamName,
+    StreamPattern, TargetUrl, TemplateError, UrlError, UrlTemplate,
 };
 pub use book::TooMany;
 pub use clock::{Clock, SystemClock};
 pub use live::Live;
-pub use outcome::{CreateError, Created, DeleteError, Deleted, NewRule, NotStored, ReplaceError};
+pub use outcome::{
+    ChangeError, CreateError, Created, DeleteError, Deleted, Expected, NewRule, NotStored,
+    RuleChange, RuleOptions, Stale, TargetRefused,
+};
 pub use readiness::{Phase, Readiness};
 pub use rules::{HostJudge, Rules};
 pub use status::{

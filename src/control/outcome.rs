@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use time::OffsetDateTime;
+
 use super::book::TooMany;
-use crate::rule::{AppName, Origin, Rule, StreamPattern, UrlTemplate};
+use crate::rule::{AppName, Origin, Role, Rule, RuleId, StreamPattern, UrlTemplate};
 use crate::store::StoreError;
 
 /// What a door asks for.
@@ -15,8 +17,110 @@ pub struct NewRule {
     pub stream: StreamPattern,
     /// Where to.
     pub url: UrlTemplate,
+    /// What else it says.
+    pub options: RuleOptions,
     /// Which door asks.
     pub origin: Origin,
+}
+
+/// What a rule may say beyond app, stream and URL. It is not known by it: the same wish with other options is the same rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleOptions {
+    /// Where to while the URL fails.
+    pub backup_url: Option<UrlTemplate>,
+    /// Whether it is in force.
+    pub enabled: bool,
+    /// When it ends by itself.
+    pub stop_at: Option<OffsetDateTime>,
+    /// The chunk size towards its target, in bytes, within [`CHUNK_SIZES`](crate::rule::CHUNK_SIZES).
+    pub chunk_size: Option<u32>,
+}
+
+impl Default for RuleOptions {
+    fn default() -> Self {
+        Self {
+            backup_url: None,
+            enabled: true,
+            stop_at: None,
+            chunk_size: None,
+        }
+    }
+}
+
+/// What a door wants other than it is. Where nothing is said, everything stays; the inner `None` takes something away.
+#[derive(Clone, Debug, Default)]
+pub struct RuleChange {
+    /// Where to.
+    pub url: Option<UrlTemplate>,
+    /// Where to while the URL fails.
+    pub backup_url: Option<Option<UrlTemplate>>,
+    /// Whether it is in force.
+    pub enabled: Option<bool>,
+    /// When it ends by itself.
+    pub stop_at: Option<Option<OffsetDateTime>>,
+    /// The chunk size towards its target, in bytes, within [`CHUNK_SIZES`](crate::rule::CHUNK_SIZES).
+    pub chunk_size: Option<Option<u32>>,
+}
+
+impl RuleChange {
+    /// Another URL, and nothing else.
+    pub fn to_url(url: UrlTemplate) -> Self {
+        Self {
+            url: Some(url),
+            ..Self::default()
+        }
+    }
+
+    /// The rule as it is wanted; its revision is still the old one.
+    pub(super) fn applied_to(self, rule: &Rule) -> Rule {
+        Rule {
+            url: self.url.unwrap_or_else(|| rule.url.clone()),
+            backup_url: self.backup_url.unwrap_or_else(|| rule.backup_url.clone()),
+            enabled: self.enabled.unwrap_or(rule.enabled),
+            stop_at: self.stop_at.unwrap_or(rule.stop_at),
+            chunk_size: self.chunk_size.unwrap_or(rule.chunk_size),
+            ..rule.clone()
+        }
+    }
+}
+
+/// Which revisions of a rule a caller has seen, and wants to change or delete.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Whatever it is by now.
+    Any,
+    /// One of these.
+    OneOf(Vec<u64>),
+}
+
+impl Expected {
+    /// Whether the rule is still what the caller has seen.
+    pub(super) fn check(&self, rule: &Rule) -> Result<(), Stale> {
+        match self {
+            Self::OneOf(revisions) if !revisions.contains(&rule.revision) => Err(Stale {
+                revision: rule.revision,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Somebody else has changed the rule since the caller saw it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the rule has revision {revision} by now; look at it again")]
+pub struct Stale {
+    /// What it is now.
+    pub revision: u64,
+}
+
+/// A target that may not be called.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct TargetRefused {
+    /// Which of the rule's URLs it is.
+    pub role: Role,
+    /// Why.
+    pub why: String,
 }
 
 /// A rule that is in force, and stored.
@@ -39,9 +143,9 @@ pub enum CreateError {
         /// Those that are configured, with commas.
         apps: String,
     },
-    /// The target may not be called.
-    #[error("{0}")]
-    Refused(String),
+    /// A target may not be called.
+    #[error(transparent)]
+    Refused(#[from] TargetRefused),
     /// There are enough.
     #[error(transparent)]
     TooMany(#[from] TooMany),
@@ -78,24 +182,33 @@ pub enum DeleteError {
     /// It belongs to somebody else.
     #[error("this rule belongs to {}", owner(.0))]
     ReadOnly(Origin),
+    /// It is another one by now.
+    #[error(transparent)]
+    Stale(#[from] Stale),
     /// The thread that writes is gone; whether the rule is deleted is open.
     #[error("the deletion was given up: {0}")]
     GivenUp(String),
 }
 
-/// Why a rule's URL was not replaced.
+/// Why a rule was not changed.
 #[derive(Debug, thiserror::Error)]
-pub enum ReplaceError {
+pub enum ChangeError {
     /// There is none with this id, any more.
     #[error("there is no rule with this id")]
     NotFound,
     /// It belongs to somebody else.
     #[error("this rule belongs to {}", owner(.0))]
     ReadOnly(Origin),
-    /// The new target may not be called.
-    #[error("{0}")]
-    Refused(String),
-    /// The old URL stays in force.
+    /// It is another one by now.
+    #[error(transparent)]
+    Stale(#[from] Stale),
+    /// There would be two of the same app, stream and URL.
+    #[error("the rule {0} has this app, stream and url already")]
+    Exists(RuleId),
+    /// A new target may not be called.
+    #[error(transparent)]
+    Refused(#[from] TargetRefused),
+    /// The rule stays in force as it was.
     #[error(transparent)]
     NotStored(#[from] NotStored),
 }

@@ -11,10 +11,11 @@ use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 use super::clock::Clock;
 use super::limits::{RETRY_FIRST, RETRY_LONGEST};
 use super::outcome::{
-    CreateError, Created, DeleteError, Deleted, NewRule, NotStored, ReplaceError,
+    ChangeError, CreateError, Created, DeleteError, Deleted, Expected, NewRule, NotStored,
+    RuleChange, TargetRefused,
 };
 use super::writer::Writer;
-use crate::rule::{AppName, Origin, Rule, RuleId, RuleSet, UrlTemplate};
+use crate::rule::{AppName, Origin, Role, Rule, RuleId, RuleSet, UrlTemplate};
 use crate::store::{RuleStore, StoreError};
 use crate::telemetry::Metrics;
 
@@ -87,25 +88,27 @@ impl Rules {
     /// See [`CreateError`]. Nothing has changed then.
     pub async fn create(&self, new: NewRule) -> Result<Created, CreateError> {
         self.check_app(&new.app)?;
-        self.judge(&new.url).map_err(CreateError::Refused)?;
+        self.judge(Some(&new.url), new.options.backup_url.as_ref())?;
         let now = self.clock.now();
         self.write(move |writer| writer.create(new, now))
             .await
             .map_err(NotStored::GivenUp)?
     }
 
-    /// Gives a rule another URL; its id and its place stay. A rule that has this URL already is left as it is.
+    /// Changes a rule on behalf of the door `by`; its id and its place stay. A rule that is so already is left as it is.
     ///
     /// # Errors
-    /// See [`ReplaceError`]. Nothing has changed then.
-    pub async fn replace_url(
+    /// See [`ChangeError`]. Nothing has changed then.
+    pub async fn change(
         &self,
         id: RuleId,
-        url: UrlTemplate,
+        change: RuleChange,
         by: Origin,
-    ) -> Result<Arc<Rule>, ReplaceError> {
-        self.judge(&url).map_err(ReplaceError::Refused)?;
-        self.write(move |writer| writer.replace_url(&id, url, by))
+        expected: Expected,
+    ) -> Result<Arc<Rule>, ChangeError> {
+        let backup = change.backup_url.as_ref().and_then(Option::as_ref);
+        self.judge(change.url.as_ref(), backup)?;
+        self.write(move |writer| writer.change(&id, change, by, &expected))
             .await
             .map_err(NotStored::GivenUp)?
     }
@@ -115,7 +118,22 @@ impl Rules {
     /// # Errors
     /// See [`DeleteError`].
     pub async fn delete(&self, id: RuleId, by: Origin) -> Result<Deleted, DeleteError> {
-        let deleted = self.write(move |writer| writer.delete(&id, by)).await;
+        self.delete_expected(id, by, Expected::Any).await
+    }
+
+    /// As [`delete`](Self::delete), unless the rule is another one by now.
+    ///
+    /// # Errors
+    /// See [`DeleteError`].
+    pub async fn delete_expected(
+        &self,
+        id: RuleId,
+        by: Origin,
+        expected: Expected,
+    ) -> Result<Deleted, DeleteError> {
+        let deleted = self
+            .write(move |writer| writer.delete(&id, by, &expected))
+            .await;
         let deleted = deleted.map_err(DeleteError::GivenUp)??;
         if !deleted.stored {
             self.retry_deletions().await;
@@ -152,9 +170,19 @@ impl Rules {
         })
     }
 
-    fn judge(&self, url: &UrlTemplate) -> Result<(), String> {
-        let target = url.target();
-        (self.judge)(target.host(), target.port_or_default())
+    fn judge(
+        &self,
+        main: Option<&UrlTemplate>,
+        backup: Option<&UrlTemplate>,
+    ) -> Result<(), TargetRefused> {
+        for (role, url) in [(Role::Main, main), (Role::Backup, backup)] {
+            let Some(target) = url.map(UrlTemplate::target) else {
+                continue;
+            };
+            (self.judge)(target.host(), target.port_or_default())
+                .map_err(|why| TargetRefused { role, why })?;
+        }
+        Ok(())
     }
 
     /// Runs one write on a thread that may block, after those before it. It runs to its end whatever the caller does.

@@ -12,12 +12,13 @@ use tokio::sync::watch;
 use super::book::Book;
 use super::limits::MAX_UNSTORED_DELETIONS;
 use super::outcome::{
-    CreateError, Created, DeleteError, Deleted, NewRule, NotStored, ReplaceError,
+    ChangeError, CreateError, Created, DeleteError, Deleted, Expected, NewRule, NotStored,
+    RuleChange, TargetRefused,
 };
-use crate::rule::{Origin, Rule, RuleId, RuleSet, UrlTemplate};
+use crate::rule::{Origin, Role, Rule, RuleId, RuleSet};
 use crate::store::{RuleStore, StoreError};
 use crate::telemetry::Metrics;
-use crate::telemetry::events::{RuleCreated, RuleDeleted, StoreTrouble};
+use crate::telemetry::events::{RuleChanged, RuleCreated, RuleDeleted, StoreTrouble};
 use crate::telemetry::labels::StoreOperation;
 
 /// What only one write at a time may touch.
@@ -68,13 +69,15 @@ impl Writer {
             app: new.app,
             stream: new.stream,
             url: new.url,
-            enabled: true,
+            backup_url: new.options.backup_url,
+            enabled: new.options.enabled,
             origin: new.origin,
             created_at: now,
             revision: self.book.next_revision(),
-            stop_at: None,
-            chunk_size: None,
+            stop_at: new.options.stop_at,
+            chunk_size: new.options.chunk_size,
         };
+        has_two_targets(&rule)?;
         let inserted = self.store.insert(&rule);
         self.watched(StoreOperation::Store, inserted)?;
         let rule = self.book.put(rule);
@@ -86,23 +89,30 @@ impl Writer {
         })
     }
 
-    pub(super) fn replace_url(
+    pub(super) fn change(
         &mut self,
         id: &RuleId,
-        url: UrlTemplate,
+        change: RuleChange,
         by: Origin,
-    ) -> Result<Arc<Rule>, ReplaceError> {
-        let old = self.book.find(id).ok_or(ReplaceError::NotFound)?;
+        expected: &Expected,
+    ) -> Result<Arc<Rule>, ChangeError> {
+        let old = self.book.find(id).ok_or(ChangeError::NotFound)?;
         if !may_change(old.origin, by) {
-            return Err(ReplaceError::ReadOnly(old.origin));
+            return Err(ChangeError::ReadOnly(old.origin));
         }
-        if old.url == url {
+        expected.check(old)?;
+        let changed = change.applied_to(old);
+        if changed == **old {
             return Ok(old.clone());
         }
+        has_two_targets(&changed)?;
+        let standing = (self.book).standing(&changed.app, &changed.stream, &changed.url);
+        if let Some(other) = standing.filter(|other| other.id != *id) {
+            return Err(ChangeError::Exists(other.id.clone()));
+        }
         let rule = Rule {
-            url,
             revision: self.book.next_revision(),
-            ..Rule::clone(old)
+            ..changed
         };
         // Where the store has lost it, it is new to the store.
         let replaced = match self.store.replace(&rule) {
@@ -112,15 +122,22 @@ impl Writer {
         self.watched(StoreOperation::Store, replaced)?;
         let rule = self.book.put(rule);
         self.publish();
+        RuleChanged { rule: &rule }.emit(&self.metrics);
         Ok(rule)
     }
 
-    pub(super) fn delete(&mut self, id: &RuleId, by: Origin) -> Result<Deleted, DeleteError> {
+    pub(super) fn delete(
+        &mut self,
+        id: &RuleId,
+        by: Origin,
+        expected: &Expected,
+    ) -> Result<Deleted, DeleteError> {
         let rule = match self.book.find(id) {
             Some(rule) if !may_change(rule.origin, by) => {
                 return Err(DeleteError::ReadOnly(rule.origin));
             }
-            Some(_) => {
+            Some(rule) => {
+                expected.check(rule)?;
                 let rule = self.book.remove(id);
                 self.publish();
                 rule
@@ -210,6 +227,17 @@ impl Writer {
 
     fn publish(&self) {
         self.current.send_replace(self.book.set());
+    }
+}
+
+/// A backup that is the main target is none.
+fn has_two_targets(rule: &Rule) -> Result<(), TargetRefused> {
+    match &rule.backup_url {
+        Some(backup) if *backup == rule.url => Err(TargetRefused {
+            role: Role::Backup,
+            why: "it is the rule's url itself".to_owned(),
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -162,6 +162,7 @@ mod tests {
             app: AppName::parse("live").unwrap(),
             stream: StreamPattern::parse(stream).unwrap(),
             url: UrlTemplate::parse(url).unwrap(),
+            backup_url: None,
             enabled: true,
             origin: Origin::Api,
             created_at: NOW,

@@ -82,6 +82,7 @@ mod tests {
             app: AppName::parse(app).unwrap(),
             stream: StreamPattern::parse(stream).unwrap(),
             url: UrlTemplate::parse("rtmp://h/app/{stream}").unwrap(),
+            backup_url: None,
             enabled: !number.is_multiple_of(5),
             origin: Origin::Api,
             created_at: OffsetDateTime::UNIX_EPOCH,

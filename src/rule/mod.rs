@@ -16,4 +16,4 @@ pub use matching::RuleSet;
 pub use pattern::StreamPattern;
 pub use template::{TemplateError, UrlTemplate};
 pub use url::{APP_BYTES_MAX, NAME_BYTES_MAX, Scheme, TargetUrl, URL_BYTES_MAX, UrlError};
-pub use wish::{Origin, RULE_ID_BYTES_MAX, Rule, RuleId, RuleIdError};
+pub use wish::{CHUNK_SIZES, Origin, RULE_ID_BYTES_MAX, Role, Rule, RuleId, RuleIdError};

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::keys::StreamKey;
 use super::url::{NAME_BYTES_MAX, TargetUrl, UrlError};
+use super::wish::Origin;
 
 const APP: &str = "{app}";
 const STREAM: &str = "{stream}";
@@ -65,6 +66,17 @@ impl UrlTemplate {
             url: TargetUrl::parse(text)?,
             has_placeholder: false,
         })
+    }
+
+    /// Reads a URL as the makers of such rules mean it: vendors' [literally](Self::literal).
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse) or `literal`.
+    pub fn of(origin: Origin, text: &str) -> Result<Self, TemplateError> {
+        match origin.is_literal() {
+            true => Ok(Self::literal(text)?),
+            false => Self::parse(text),
+        }
     }
 
     /// Whether the target depends on the stream.

@@ -1,6 +1,7 @@
 //! A rule: the durable wish that a stream, or every stream that fits, reaches one target.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -12,6 +13,10 @@ use crate::secret::Secret;
 use super::keys::{AppName, StreamKey};
 use super::pattern::StreamPattern;
 use super::template::UrlTemplate;
+
+/// The sizes that our chunks towards a target may have, in bytes. 128 is the protocol's default (RTMP 1.0, 5.4.1), and below it
+/// headers eat the line; above 65,536 nothing is saved, and a picture holds up the sound behind it.
+pub const CHUNK_SIZES: RangeInclusive<u32> = 128..=65_536;
 
 /// The longest rule id, in bytes.
 pub const RULE_ID_BYTES_MAX: usize = 64;
@@ -162,6 +167,27 @@ impl fmt::Display for Origin {
     }
 }
 
+/// Which of a rule's two URLs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Its `url`.
+    Main,
+    /// Its `backup_url`.
+    Backup,
+}
+
+impl Role {
+    /// The other one.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Main => Self::Backup,
+            Self::Backup => Self::Main,
+        }
+    }
+}
+
 /// One stream, or all that fit a pattern, to one target. `Debug` shows the URL masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
@@ -173,6 +199,8 @@ pub struct Rule {
     pub stream: StreamPattern,
     /// Where to.
     pub url: UrlTemplate,
+    /// Where to while `url` fails; no part of what the rule is known by.
+    pub backup_url: Option<UrlTemplate>,
     /// Whether it is in force; one that is not stays listed.
     pub enabled: bool,
     /// Who wished for it.
@@ -195,7 +223,12 @@ impl Rule {
         self.enabled
             && self.app == key.app
             && self.stream.matches(&key.name)
-            && (key.name.is_plain() || !self.url.has_placeholder())
+            && (key.name.is_plain() || !self.has_placeholder())
+    }
+
+    fn has_placeholder(&self) -> bool {
+        let backup = self.backup_url.as_ref();
+        self.url.has_placeholder() || backup.is_some_and(UrlTemplate::has_placeholder)
     }
 
     /// Whether both wish for the same: app, stream and the URL byte for byte.
@@ -228,6 +261,7 @@ mod tests {
             app,
             stream,
             url,
+            backup_url: None,
             enabled: true,
             origin: Origin::Config,
             created_at: OffsetDateTime::UNIX_EPOCH,
@@ -269,6 +303,12 @@ mod tests {
             assert!(!by_app.applies_to(&key("live", name)), "{name:?}");
         }
         assert!(by_stream.applies_to(&key("live", "a.b")));
+        let by_backup = Rule {
+            backup_url: Some(UrlTemplate::parse("rtmp://b/app/{stream}").unwrap()),
+            ..fixed
+        };
+        assert!(!by_backup.applies_to(&key("live", "a/b")));
+        assert!(by_backup.applies_to(&key("live", "a.b")));
     }
 
     #[test]
@@ -307,7 +347,10 @@ mod tests {
 
     #[test]
     fn a_rule_prints_no_key() {
-        let rule = rule("*", "rtmp://user:canary7key@h/app/canary7key?x=canary7key");
+        let rule = Rule {
+            backup_url: Some(UrlTemplate::parse("rtmp://b/app/canary7key").unwrap()),
+            ..rule("*", "rtmp://user:canary7key@h/app/canary7key?x=canary7key")
+        };
         assert!(!format!("{rule:?} {rule:#?}").contains("canary7key"));
     }
 }

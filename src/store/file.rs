@@ -25,7 +25,8 @@ const APPLICATION_ID: i64 = 0x4151_4454;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The schema, step by step; `user_version` counts the steps that a file has taken. Steps are added, never changed.
-pub(super) const LADDER: [&str; 1] = ["
+pub(super) const LADDER: [&str; 2] = [
+    "
     CREATE TABLE rules (
         id TEXT NOT NULL PRIMARY KEY,
         app TEXT NOT NULL,
@@ -41,7 +42,9 @@ pub(super) const LADDER: [&str; 1] = ["
     -- One row: the highest revision ever, which must not fall when its rule is removed.
     CREATE TABLE book (revision INTEGER NOT NULL) STRICT;
     INSERT INTO book (revision) VALUES (0);
-"];
+",
+    "ALTER TABLE rules ADD COLUMN backup_url TEXT;",
+];
 
 /// Opens the file of a data directory, or makes it.
 pub(super) fn open(directory: &Path) -> Result<Connection, StoreError> {

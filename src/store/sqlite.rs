@@ -13,7 +13,9 @@ use time::format_description::well_known::Rfc3339;
 use super::directory::{lock, prepare_directory};
 use super::file::{self, describe};
 use super::{RuleStore, StoreError};
-use crate::rule::{AppName, Origin, Rule, RuleId, StreamName, StreamPattern, UrlTemplate};
+use crate::rule::{
+    AppName, CHUNK_SIZES, Origin, Rule, RuleId, StreamName, StreamPattern, UrlTemplate,
+};
 
 /// Rules in `rules.db` of a data directory, which nobody else may enter or use meanwhile.
 #[derive(Debug)]
@@ -90,8 +92,8 @@ impl RuleStore for SqliteStore {
                 connection,
                 rule,
                 "INSERT INTO rules
-                    (id, app, stream, url, enabled, origin, created_at, revision, stop_at, chunk_size) VALUES
-                    (:id, :app, :stream, :url, :enabled, :origin, :created_at, :revision, :stop_at, :chunk_size)",
+                    (id, app, stream, url, backup_url, enabled, origin, created_at, revision, stop_at, chunk_size) VALUES
+                    (:id, :app, :stream, :url, :backup_url, :enabled, :origin, :created_at, :revision, :stop_at, :chunk_size)",
             )
         });
         written.map(|_| ())
@@ -103,8 +105,8 @@ impl RuleStore for SqliteStore {
                 connection,
                 rule,
                 "UPDATE rules SET
-                    app = :app, stream = :stream, url = :url, enabled = :enabled, origin = :origin,
-                    created_at = :created_at, revision = :revision, stop_at = :stop_at, chunk_size = :chunk_size
+                    app = :app, stream = :stream, url = :url, backup_url = :backup_url, enabled = :enabled,
+                    origin = :origin, created_at = :created_at, revision = :revision, stop_at = :stop_at, chunk_size = :chunk_size
                     WHERE id = :id",
             )
         })
@@ -140,6 +142,7 @@ fn write(connection: &Connection, rule: &Rule, sql: &str) -> rusqlite::Result<bo
         ":app": rule.app.as_str(),
         ":stream": rule.stream.as_str(),
         ":url": rule.url.expose(),
+        ":backup_url": rule.backup_url.as_ref().map(UrlTemplate::expose),
         ":enabled": rule.enabled,
         ":origin": rule.origin.as_str(),
         ":created_at": text(rule.created_at)?,
@@ -160,6 +163,7 @@ struct Stored {
     app: String,
     stream: String,
     url: String,
+    backup_url: Option<String>,
     enabled: bool,
     origin: String,
     created_at: String,
@@ -175,6 +179,7 @@ impl Stored {
             app: row.get("app")?,
             stream: row.get("stream")?,
             url: row.get("url")?,
+            backup_url: row.get("backup_url")?,
             enabled: row.get("enabled")?,
             origin: row.get("origin")?,
             created_at: row.get("created_at")?,
@@ -186,27 +191,24 @@ impl Stored {
 
     fn into_rule(self) -> Result<Rule, String> {
         let origin = Origin::parse(&self.origin).ok_or("its origin is unknown")?;
-        let (stream, url) = if origin.is_literal() {
-            let stream = StreamName::parse(&self.stream)
-                .map(StreamPattern::literal)
-                .map_err(|e| e.to_string())?;
-            (
-                stream,
-                UrlTemplate::literal(&self.url).map_err(|e| e.to_string())?,
-            )
-        } else {
-            let stream = StreamPattern::parse(&self.stream).map_err(|e| e.to_string())?;
-            (
-                stream,
-                UrlTemplate::parse(&self.url).map_err(|e| e.to_string())?,
-            )
+        let stream = match origin.is_literal() {
+            true => StreamName::parse(&self.stream).map(StreamPattern::literal),
+            false => StreamPattern::parse(&self.stream),
         };
+        let url = |text: &str| UrlTemplate::of(origin, text).map_err(|e| e.to_string());
+        if self
+            .chunk_size
+            .is_some_and(|size| !CHUNK_SIZES.contains(&size))
+        {
+            return Err("its chunk size is out of bounds".to_owned());
+        }
         let time = |text: &str| OffsetDateTime::parse(text, &Rfc3339).map_err(|e| e.to_string());
         Ok(Rule {
             id: RuleId::parse(&self.id).map_err(|e| e.to_string())?,
             app: AppName::parse(&self.app).map_err(|e| e.to_string())?,
-            stream,
-            url,
+            stream: stream.map_err(|e| e.to_string())?,
+            url: url(&self.url)?,
+            backup_url: self.backup_url.as_deref().map(url).transpose()?,
             enabled: self.enabled,
             origin,
             created_at: time(&self.created_at)?,
@@ -227,6 +229,7 @@ mod tests {
             app: AppName::live(),
             stream: StreamPattern::every(),
             url: UrlTemplate::parse(&format!("rtmp://h/app/{}", "k".repeat(2000))).unwrap(),
+            backup_url: None,
             enabled: true,
             origin: Origin::Api,
             created_at: OffsetDateTime::UNIX_EPOCH,
@@ -269,7 +272,7 @@ mod tests {
             &store,
             "CREATE TEMP TRIGGER t BEFORE DELETE ON rules BEGIN
                 INSERT INTO rules SELECT id || 'x', app, stream, url || url || url, enabled, origin, created_at,
-                    revision, stop_at, chunk_size FROM rules; END",
+                    revision, stop_at, chunk_size, backup_url FROM rules; END",
         );
         let error = store.delete(&rule(1).id).unwrap_err();
         assert!(matches!(error, StoreError::Full { .. }), "{error}");

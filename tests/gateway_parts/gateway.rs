@@ -189,6 +189,7 @@ pub fn rule(number: u8, url: &str) -> Rule {
         app: AppName::parse("live").unwrap(),
         stream: StreamPattern::parse("*").unwrap(),
         url: UrlTemplate::parse(url).unwrap(),
+        backup_url: None,
         enabled: true,
         origin: Origin::Api,
         created_at: time::OffsetDateTime::UNIX_EPOCH,

@@ -1,8 +1,10 @@
 //! The native door: JSON in and out, a bearer token, problems for errors.
 
 mod health;
+mod if_match;
 mod metrics;
 mod preflight;
+mod rule_body;
 mod rules;
 mod schema;
 mod streams;
@@ -20,7 +22,8 @@ use utoipa::IntoParams;
 
 use super::{Doors, auth};
 pub use preflight::Preflight;
-pub use rules::{CreateRule, DeletedRule, RuleView};
+pub use rule_body::{ChangeRule, CreateRule, RuleView};
+pub use rules::DeletedRule;
 pub use schema::openapi;
 
 /// What the routes share.
@@ -48,7 +51,10 @@ pub(super) fn routes(doors: &Doors) -> Router {
     let settings = || doors.settings.clone();
     let with_token = Router::new()
         .route("/v1/rules", get(rules::list).post(rules::create))
-        .route("/v1/rules/{id}", get(rules::show).delete(rules::delete))
+        .route(
+            "/v1/rules/{id}",
+            get(rules::show).patch(rules::change).delete(rules::delete),
+        )
         .route("/v1/streams", get(streams::list))
         .route(
             "/v1/streams/{app}/{name}",

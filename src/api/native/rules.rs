@@ -1,94 +1,22 @@
 //! `/v1/rules`: wishes, as they stand in configuration, command line and store.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
+use super::if_match::{entity_tag, expected};
+use super::rule_body::{ChangeRule, CreateRule, RuleView, wrong};
 use super::{Native, Reveal};
 use crate::api::body;
 use crate::api::problem::{Problem, ProblemBody};
 use crate::control::{
-    AppName, CreateError, DeleteError, NewRule, Origin, Rule, RuleId, StreamPattern, UrlTemplate,
+    ChangeError, CreateError, DeleteError, Origin, Role, Rule, RuleId, TargetRefused,
 };
-
-/// A rule, as this door shows it.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Rule)]
-pub struct RuleView {
-    /// Its name.
-    #[schema(example = "r-0123456789abcdef")]
-    id: String,
-    /// The app whose streams it is about.
-    #[schema(example = "live")]
-    app: String,
-    /// One stream's name, or a pattern with `*`.
-    #[schema(example = "cam")]
-    stream: String,
-    /// Where to. The key is masked unless `?reveal=true`.
-    #[schema(example = "rtmp://a.example/app/***")]
-    url: String,
-    /// Whether it is in force.
-    enabled: bool,
-    /// Who made it.
-    #[schema(value_type = OriginName)]
-    origin: Origin,
-    /// When it was made.
-    #[serde(with = "time::serde::rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
-    created_at: OffsetDateTime,
-    /// Rises with every change of any rule; this rule was last changed by this one.
-    revision: u64,
-}
-
-/// Who made a rule.
-#[derive(ToSchema)]
-#[schema(as = Origin, rename_all = "kebab-case")]
-#[allow(dead_code)]
-pub(super) enum OriginName {
-    Config,
-    CommandLine,
-    Api,
-    Zego,
-    Tencent,
-}
-
-impl RuleView {
-    fn of(rule: &Rule, reveal: bool) -> Self {
-        let url = match reveal {
-            true => rule.url.expose().to_owned(),
-            false => rule.url.masked(),
-        };
-        Self {
-            id: rule.id.to_string(),
-            app: rule.app.as_str().to_owned(),
-            stream: rule.stream.as_str().to_owned(),
-            url,
-            enabled: rule.enabled,
-            origin: rule.origin,
-            created_at: rule.created_at,
-            revision: rule.revision,
-        }
-    }
-}
-
-/// A new rule.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CreateRule {
-    /// A configured app.
-    #[schema(example = "live")]
-    app: String,
-    /// One stream's name, or a pattern in which `*` stands for any characters.
-    #[schema(example = "*")]
-    stream: String,
-    /// `rtmp://` or `rtmps://`, host, app and name. `{app}` and `{stream}` may stand after the app.
-    #[schema(example = "rtmp://a.example/app/{stream}")]
-    url: String,
-}
 
 /// Which rules to show.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -141,12 +69,14 @@ pub(super) async fn list(
 }
 
 /// Makes a rule. It is in force, on running streams too, and stored when the answer comes. The same wish again (app,
-/// stream and the URL byte for byte) finds the rule that stands.
+/// stream and the URL byte for byte) finds the rule that stands, with the options that it has.
 #[utoipa::path(post, path = "/v1/rules", tag = "rules", params(Reveal), request_body = CreateRule,
     responses(
         (status = 201, description = "Made.", body = RuleView,
-            headers(("Location" = String, description = "The rule."))),
-        (status = 200, description = "It stood already.", body = RuleView),
+            headers(("Location" = String, description = "The rule."),
+                ("ETag" = String, description = "Its revision, in quotes."))),
+        (status = 200, description = "It stood already.", body = RuleView,
+            headers(("ETag" = String, description = "Its revision, in quotes."))),
         (status = 409, description = "There are too many.", body = ProblemBody,
             content_type = "application/problem+json"),
         (status = 422, description = "One member is wrong.", body = ProblemBody,
@@ -160,13 +90,12 @@ pub(super) async fn create(
     body::Json(wish): body::Json<CreateRule>,
 ) -> Result<Response, Problem> {
     let created = native.doors.rules.create(wish.parse()?).await?;
-    let view = RuleView::of(&created.rule, reveal);
+    let mut response = shown(&created.rule, reveal);
     if created.standing {
-        return Ok(Json(view).into_response());
+        return Ok(response);
     }
-    let place = HeaderValue::try_from(format!("/v1/rules/{}", view.id));
-    let mut response = (StatusCode::CREATED, Json(view)).into_response();
-    if let Ok(place) = place {
+    *response.status_mut() = StatusCode::CREATED;
+    if let Ok(place) = HeaderValue::try_from(format!("/v1/rules/{}", created.rule.id)) {
         response.headers_mut().insert(header::LOCATION, place);
     }
     Ok(response)
@@ -175,112 +104,167 @@ pub(super) async fn create(
 /// One rule.
 #[utoipa::path(get, path = "/v1/rules/{id}", tag = "rules", params(("id" = String, Path), Reveal),
     responses(
-        (status = 200, body = RuleView),
+        (status = 200, body = RuleView,
+            headers(("ETag" = String, description = "Its revision, in quotes."))),
         (status = 404, body = ProblemBody, content_type = "application/problem+json"),
     ))]
 pub(super) async fn show(
     State(native): State<Native>,
     Path(id): Path<String>,
     body::Parameters(Reveal { reveal }): body::Parameters<Reveal>,
-) -> Result<Json<RuleView>, Problem> {
-    let rule = RuleId::parse(&id)
-        .ok()
-        .and_then(|id| native.doors.rules.find(&id));
-    let rule = rule.ok_or_else(no_such_rule)?;
-    Ok(Json(RuleView::of(&rule, reveal)))
+) -> Result<Response, Problem> {
+    Ok(shown(&*find(&native, &id)?, reveal))
+}
+
+/// Changes what a body names, and leaves the rest as it is; `null` takes an option away. In force and stored when the
+/// answer comes. A body that changes nothing leaves the revision as it is. Another `url` or `chunk_size` has the rule's
+/// pushes stop and begin anew; no other push notices anything.
+#[utoipa::path(patch, path = "/v1/rules/{id}", tag = "rules",
+    params(("id" = String, Path), Reveal,
+        ("If-Match" = Option<String>, Header, description = "The ETag of the rule as it was seen: it is changed only if it is still so.")),
+    request_body(content((ChangeRule = "application/json"), (ChangeRule = "application/merge-patch+json"))),
+    responses(
+        (status = 200, body = RuleView,
+            headers(("ETag" = String, description = "Its revision, in quotes."))),
+        (status = 404, body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "It belongs to configuration, command line or a vendor's project; or another rule \
+            has this app, stream and URL.",
+            body = ProblemBody, content_type = "application/problem+json"),
+        (status = 412, description = "It has another revision than If-Match says.", body = ProblemBody,
+            content_type = "application/problem+json"),
+        (status = 422, description = "One member is wrong.", body = ProblemBody,
+            content_type = "application/problem+json"),
+        (status = 503, description = "It cannot be stored.", body = ProblemBody,
+            content_type = "application/problem+json"),
+    ))]
+pub(super) async fn change(
+    State(native): State<Native>,
+    Path(id): Path<String>,
+    body::Parameters(Reveal { reveal }): body::Parameters<Reveal>,
+    headers: HeaderMap,
+    body::Json(wish): body::Json<ChangeRule>,
+) -> Result<Response, Problem> {
+    let expected = expected(&headers)?;
+    let rule = find(&native, &id)?;
+    let change = wish.parse(rule.origin)?;
+    let rules = &native.doors.rules;
+    let changed = rules
+        .change(rule.id.clone(), change, Origin::Api, expected)
+        .await?;
+    Ok(shown(&changed, reveal))
 }
 
 /// Deletes a rule and stops its pushes, and no others.
-#[utoipa::path(delete, path = "/v1/rules/{id}", tag = "rules", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/v1/rules/{id}", tag = "rules",
+    params(("id" = String, Path),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the rule as it was seen: it is deleted only if it is still so.")),
     responses(
         (status = 200, body = DeletedRule),
         (status = 404, body = ProblemBody, content_type = "application/problem+json"),
         (status = 409, description = "It belongs to configuration, command line or a vendor's project.",
             body = ProblemBody, content_type = "application/problem+json"),
+        (status = 412, description = "It has another revision than If-Match says.", body = ProblemBody,
+            content_type = "application/problem+json"),
     ))]
 pub(super) async fn delete(
     State(native): State<Native>,
     Path(id): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Json<DeletedRule>, Problem> {
+    let expected = expected(&headers)?;
     let id = RuleId::parse(&id).map_err(|_| no_such_rule())?;
-    let deleted = native.doors.rules.delete(id.clone(), Origin::Api).await?;
+    let rules = &native.doors.rules;
+    let deleted = rules
+        .delete_expected(id.clone(), Origin::Api, expected)
+        .await?;
     Ok(Json(DeletedRule {
         id: id.to_string(),
         stored: deleted.stored,
     }))
 }
 
+/// The answer that shows one rule.
+fn shown(rule: &Rule, reveal: bool) -> Response {
+    let tag = [(header::ETAG, entity_tag(rule.revision))];
+    (tag, Json(RuleView::of(rule, reveal))).into_response()
+}
+
+fn find(native: &Native, id: &str) -> Result<Arc<Rule>, Problem> {
+    let rule = RuleId::parse(id)
+        .ok()
+        .and_then(|id| native.doors.rules.find(&id));
+    rule.ok_or_else(no_such_rule)
+}
+
 fn no_such_rule() -> Problem {
     Problem::not_found("There is no rule with this id.")
-}
-
-impl CreateRule {
-    fn parse(&self) -> Result<NewRule, Problem> {
-        Ok(NewRule {
-            app: AppName::parse(&self.app).map_err(|why| wrong("app", why))?,
-            stream: StreamPattern::parse(&self.stream).map_err(|why| wrong("stream", why))?,
-            url: UrlTemplate::parse(&self.url).map_err(|why| wrong("url", why))?,
-            origin: Origin::Api,
-        })
-    }
-}
-
-fn wrong(field: &str, why: impl std::fmt::Display) -> Problem {
-    Problem::invalid(field, format!("{field}: {why}."))
 }
 
 impl From<CreateError> for Problem {
     fn from(error: CreateError) -> Self {
         match error {
             CreateError::UnknownApp { .. } => wrong("app", error),
-            CreateError::Refused(why) => {
-                let status = StatusCode::UNPROCESSABLE_ENTITY;
-                Self::named(
-                    status,
-                    "refused-target",
-                    "Refused target",
-                    format!("url: {why}."),
-                )
-                .with_field("url")
-            }
+            CreateError::Refused(refused) => refused.into(),
             CreateError::TooMany(bound) => {
                 let detail = format!("Not made: {bound}.");
-                Self::named(
-                    StatusCode::CONFLICT,
-                    "too-many-rules",
-                    "Too many rules",
-                    detail,
-                )
+                conflict("too-many-rules", "Too many rules", detail)
             }
-            CreateError::NotStored(why) => {
-                let detail = format!("Not made: {why}. Try again later.");
-                Self::named(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "not-stored",
-                    "Not stored",
-                    detail,
-                )
-            }
+            CreateError::NotStored(why) => not_stored(format!("Not made: {why}")),
+        }
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        let detail = format!("Not changed: {error}.");
+        match error {
+            ChangeError::NotFound => no_such_rule(),
+            ChangeError::ReadOnly(_) => conflict("read-only-rule", "Read-only rule", detail),
+            ChangeError::Exists(_) => conflict("rule-exists", "Rule exists", detail),
+            ChangeError::Stale(_) => stale(detail),
+            ChangeError::Refused(refused) => refused.into(),
+            ChangeError::NotStored(why) => not_stored(format!("Not changed: {why}")),
         }
     }
 }
 
 impl From<DeleteError> for Problem {
     fn from(error: DeleteError) -> Self {
+        let detail = format!("Not deleted: {error}.");
         match error {
             DeleteError::NotFound => no_such_rule(),
-            DeleteError::ReadOnly(_) => {
-                let detail = format!("Not deleted: {error}.");
-                Self::named(
-                    StatusCode::CONFLICT,
-                    "read-only-rule",
-                    "Read-only rule",
-                    detail,
-                )
-            }
+            DeleteError::ReadOnly(_) => conflict("read-only-rule", "Read-only rule", detail),
+            DeleteError::Stale(_) => stale(detail),
             DeleteError::GivenUp(_) => {
                 Self::plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}."))
             }
         }
     }
+}
+
+impl From<TargetRefused> for Problem {
+    fn from(refused: TargetRefused) -> Self {
+        let field = match refused.role {
+            Role::Main => "url",
+            Role::Backup => "backup_url",
+        };
+        let detail = format!("{field}: {refused}.");
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self::named(status, "refused-target", "Refused target", detail).with_field(field)
+    }
+}
+
+fn conflict(kind: &'static str, title: &'static str, detail: String) -> Problem {
+    Problem::named(StatusCode::CONFLICT, kind, title, detail)
+}
+
+fn stale(detail: String) -> Problem {
+    let status = StatusCode::PRECONDITION_FAILED;
+    Problem::named(status, "stale-revision", "Stale revision", detail)
+}
+
+fn not_stored(why: String) -> Problem {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let detail = format!("{why}. Try again later.");
+    Problem::named(status, "not-stored", "Not stored", detail)
 }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{health, metrics, preflight, rules, streams, targets};
+use super::{health, metrics, preflight, rule_body, rules, streams, targets};
 use crate::api::problem::ProblemBody;
 
 #[derive(OpenApi)]
@@ -16,12 +16,12 @@ use crate::api::problem::ProblemBody;
                        gateway's own host; see `[http] allowed_hosts`.",
     ),
     paths(
-        rules::list, rules::create, rules::show, rules::delete,
+        rules::list, rules::create, rules::show, rules::change, rules::delete,
         streams::list, streams::show, streams::kick,
         targets::list, preflight::run,
         health::healthz, health::readyz, metrics::render,
     ),
-    components(schemas(ProblemBody, rules::OriginName)),
+    components(schemas(ProblemBody, rule_body::OriginName)),
     tags(
         (name = "rules", description = "Which stream goes where."),
         (name = "streams", description = "What is published at this moment."),

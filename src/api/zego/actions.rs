@@ -10,8 +10,8 @@ use super::parameters::Parameters;
 use super::{Ledger, stream_id};
 use crate::api::Doors;
 use crate::control::{
-    CreateError, DeleteError, NewRule, Origin, ReplaceError, Rule, StreamKey, StreamName,
-    StreamPattern, UrlTemplate,
+    ChangeError, CreateError, DeleteError, Expected, NewRule, Origin, Rule, RuleChange,
+    RuleOptions, StreamKey, StreamName, StreamPattern, TargetRefused, UrlTemplate,
 };
 
 /// Checks an action's own parameters and carries it out.
@@ -59,16 +59,18 @@ impl Relay<'_> {
             return Ok(());
         }
         if let Some(rule) = standing.first() {
-            let replaced = self
+            let change = RuleChange::to_url(url.clone());
+            let changed = self
                 .doors
                 .rules
-                .replace_url(rule.id.clone(), url.clone(), Origin::Zego)
+                .change(rule.id.clone(), change, Origin::Zego, Expected::Any)
                 .await;
-            match replaced {
-                Ok(_) => return Ok(()),
+            match changed {
+                // One that the configuration has serves as well.
+                Ok(_) | Err(ChangeError::Exists(_)) => return Ok(()),
                 // Somebody else deleted it in between.
-                Err(ReplaceError::NotFound) => {}
-                Err(ReplaceError::Refused(why)) => return Err(refused_target(&why)),
+                Err(ChangeError::NotFound) => {}
+                Err(ChangeError::Refused(why)) => return Err(refused_target(&why)),
                 Err(error) => return Err(internal(error)),
             }
         }
@@ -76,6 +78,7 @@ impl Relay<'_> {
             app: self.call.account.app.clone(),
             stream: StreamPattern::literal(self.stream.clone()),
             url,
+            options: RuleOptions::default(),
             origin: Origin::Zego,
         };
         match self.doors.rules.create(new).await {
@@ -96,7 +99,7 @@ impl Relay<'_> {
         for rule in self.standing() {
             match self.doors.rules.delete(rule.id.clone(), Origin::Zego).await {
                 Ok(deleted) => all_stored &= deleted.stored,
-                Err(DeleteError::NotFound | DeleteError::ReadOnly(_)) => {}
+                Err(DeleteError::NotFound | DeleteError::ReadOnly(_) | DeleteError::Stale(_)) => {}
                 Err(error @ DeleteError::GivenUp(_)) => return Err(internal(error)),
             }
         }
@@ -133,7 +136,7 @@ impl Relay<'_> {
     }
 }
 
-fn refused_target(why: &str) -> Refusal {
+fn refused_target(why: &TargetRefused) -> Refusal {
     Refusal::new(Code::AddressRefused, format!("CDNUrl: {why}"))
 }
 

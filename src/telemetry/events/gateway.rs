@@ -5,7 +5,7 @@ use std::fmt::Display;
 use tracing::{error, info};
 
 use super::printable;
-use crate::rule::Rule;
+use crate::rule::{Rule, UrlTemplate};
 use crate::telemetry::labels::{Label, StoreOperation};
 use crate::telemetry::metrics::Metrics;
 
@@ -24,8 +24,34 @@ impl RuleCreated<'_> {
             app = %rule.app,
             pattern = %printable(rule.stream.as_str()),
             url = %rule.url.masked(),
+            backup_url = rule.backup_url.as_ref().map(UrlTemplate::masked),
             origin = %rule.origin,
             "rule created"
+        );
+    }
+}
+
+/// A rule was changed through a door.
+pub struct RuleChanged<'a> {
+    /// The rule as it is now.
+    pub rule: &'a Rule,
+}
+
+impl RuleChanged<'_> {
+    /// Logs.
+    pub fn emit(&self, _metrics: &Metrics) {
+        let rule = self.rule;
+        info!(
+            rule = %rule.id.as_str(),
+            app = %rule.app,
+            pattern = %printable(rule.stream.as_str()),
+            url = %rule.url.masked(),
+            backup_url = rule.backup_url.as_ref().map(UrlTemplate::masked),
+            enabled = rule.enabled,
+            stop_at = rule.stop_at.map(tracing::field::display),
+            chunk_size = rule.chunk_size,
+            revision = rule.revision,
+            "rule changed"
         );
     }
 }
