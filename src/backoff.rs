@@ -26,6 +26,20 @@ impl BackoffPolicy {
         Self::of_seconds(&[5, 10, 15, 30, 30, 30])
     }
 
+    /// How long a main URL has to be well before a push leaves a healthy backup for it: a minute, and twice as long after each
+    /// return that did not last ten minutes, up to about an hour.
+    pub fn return_to_main() -> Self {
+        Self {
+            reset_after: Duration::from_secs(600),
+            ..Self::of_seconds(&[60, 120, 240, 480, 960, 1920, 3840])
+        }
+    }
+
+    /// How often a main URL is asked whether it is well: every 20 s, +-20 %.
+    pub fn probe() -> Self {
+        Self::of_seconds(&[20])
+    }
+
     fn of_seconds(seconds: &[u64]) -> Self {
         Self {
             steps: seconds.iter().copied().map(Duration::from_secs).collect(),

@@ -5,7 +5,7 @@
 mod doors;
 
 use aqueduct::api::Connection;
-use aqueduct::control::{Phase, TargetState};
+use aqueduct::control::{Phase, Role, TargetState, TargetStatus};
 use axum::body::Body;
 use axum::http::Request;
 use doors::{Gateway, TOKEN, stream_status, target_status};
@@ -97,6 +97,35 @@ async fn targets_are_shown() {
         .assert_problem(400);
     let whole = gateway.ask("GET", "/v1/targets?reveal=true", None).await;
     assert_eq!(whole.json()[1]["url"], "rtmp://h/app/cam2?k=CANARY");
+}
+
+#[tokio::test]
+async fn a_target_of_two_urls_says_which_it_is_at() {
+    let gateway = Gateway::new();
+    let body = json!({
+        "app": "live", "stream": "*", "url": "rtmp://a/app/{stream}?k=CANARY",
+        "backup_url": "rtmp://b/app/{stream}?k=CANARY",
+    });
+    gateway.ask("POST", "/v1/rules", Some(body)).await;
+    let rule = gateway.rules.list(None)[0].clone();
+    let at = |role| TargetStatus {
+        role: Some(role),
+        ..target_status(&rule, "live", "cam", TargetState::Live)
+    };
+    *gateway.running.targets.lock().unwrap() = vec![at(Role::Main), at(Role::Backup)];
+    let list = gateway.ask("GET", "/v1/targets", None).await;
+    assert!(!list.text.contains("CANARY"));
+    let list = list.json();
+    assert_eq!(
+        (&list[0]["role"], &list[1]["role"]),
+        (&json!("main"), &json!("backup"))
+    );
+    let whole = gateway
+        .ask("GET", "/v1/targets?reveal=true", None)
+        .await
+        .json();
+    assert_eq!(whole[0]["url"], "rtmp://a/app/cam?k=CANARY");
+    assert_eq!(whole[1]["url"], "rtmp://b/app/cam?k=CANARY");
 }
 
 #[tokio::test]

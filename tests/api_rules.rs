@@ -383,6 +383,8 @@ async fn mistakes_in_options_are_named() {
         ("stop_at", json!("tomorrow")),
         ("stop_at", json!("2030-01-01T00:00:00")),
         ("stop_at", json!(1)),
+        ("stop_at", json!("9999-12-31T23:59:59-23:59")),
+        ("stop_at", json!("0000-01-01T00:00:00+23:59")),
         ("chunk_size", json!(127)),
         ("chunk_size", json!(65_537)),
         ("chunk_size", json!(-1)),

@@ -617,7 +617,7 @@ fn what_check_prints_is_good_and_holds_no_secret() {
         .load(&format!(
             "http.token = \"{CANARY}\"\n[[apps]]\nname = \"live\"\npublish_keys = [\"{CANARY}\"]\napp_id = 1\n\
              server_secret = \"{CANARY}\"\n[[rules]]\nurl = \"rtmp://u:{CANARY}@h/app/{CANARY}?x={CANARY}\"\n\
-             stop_at = 2030-01-01T00:00:00Z"
+             backup_url = \"rtmp://b/app/{CANARY}\"\nstop_at = 2030-01-01T00:00:00Z"
         ))
         .unwrap();
     let printed = config.masked_toml();
@@ -625,6 +625,10 @@ fn what_check_prints_is_good_and_holds_no_secret() {
     assert!(!format!("{config:?}").contains(CANARY));
     assert!(
         printed.contains("publish_auth = \"key\"") && printed.contains("rtmp://h/app/***"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("backup_url = \"rtmp://b/app/***\""),
         "{printed}"
     );
     let again = files.load(&printed).unwrap();

@@ -69,8 +69,9 @@ async fn no_canary_is_seen_anywhere() {
          [log]\nlevel = \"trace\"\n\
          [[apps]]\nname = \"live\"\npublish_keys = [\"canary-publish-key\"]\n\
          app_id = 1234567890\nserver_secret = \"canary-server-secret-0123456789a\"\n\
-         [[rules]]\napp = \"live\"\nstream = \"cam\"\nurl = \"{}\"\n",
+         [[rules]]\napp = \"live\"\nstream = \"cam\"\nurl = \"{}\"\nbackup_url = \"{}\"\n",
         echoes.url("app/canary-in-path?auth=canary-in-query/x"),
+        refuses.url("app/canary-backup?sign=canary-backup"),
     );
     let site = Site::new("", &configuration);
     let with_credentials = format!(
@@ -171,6 +172,8 @@ async fn provoke_errors(gateway: &Gateway, seen: &mut Seen) {
         rule("rtmp://{stream}/app/canary-placeholder"),
         rule(&own),
         json!({"app": "live", "stream": "cam", "url": {"unknown": "canary-type"}}),
+        json!({"app": "live", "stream": "cam", "url": "rtmp://host/app/canary", "backup_url": "canary-backup"}),
+        json!({"app": "live", "stream": "cam", "url": "rtmp://host/app/canary", "backup_url": "rtmp://host/app/canary"}),
         json!({"app": "live", "stream": "cam", "url": "rtmp://host/app/canary-unknown-field", "unknown": 1}),
     ] {
         let (status, answer) = gateway
@@ -232,6 +235,18 @@ async fn run_commands(gateway: &Gateway, site: &Site, url_file: &str, seen: &mut
             0,
             &[
                 "rules", "add", "--app", "live", "--stream", "other", url_file,
+            ],
+        ),
+        (
+            2,
+            &[
+                "rules",
+                "add",
+                "--stream",
+                "more",
+                url_file,
+                "--backup-url",
+                url_file,
             ],
         ),
         (

@@ -8,10 +8,10 @@ use crate::media::MediaKind;
 use crate::net::dial::DialClass;
 use crate::relay::{ClaimRefused, Hub};
 use crate::rtmp::session::Action;
-use crate::rule::{StreamKey, TargetUrl};
+use crate::rule::{Role, StreamKey, TargetUrl};
 use crate::telemetry::events::{
     ConnectionRejected, PublishEnded, PublishRefused, PublishStarted, Push, TargetBackingOff,
-    TargetFailed, TargetLive, TargetStopped,
+    TargetFailed, TargetLive, TargetStopped, TargetSwitched,
 };
 use crate::telemetry::labels::{
     DropReason, PublishEnd, PublishRefusal, Rejection, RepairKind, Setback,
@@ -160,6 +160,14 @@ impl egress::Watch for Observer {
         }
     }
 
+    fn switched(&self, push: &PushStatus) {
+        TargetSwitched {
+            push: named(push, &push.url()),
+            to: push.role().unwrap_or(Role::Main),
+        }
+        .emit(&self.metrics);
+    }
+
     fn ended(&self, push: &PushStatus) {
         TargetStopped {
             push: named(push, &push.url()),
@@ -247,7 +255,7 @@ fn setback(failure: &Failure) -> Setback {
         Failure::NoCredentials | Failure::AuthRounds => Setback::Auth,
         Failure::Ended(_) => Setback::Ended,
         Failure::Closed(_) => Setback::Closed,
-        Failure::Stalled(_) => Setback::Stalled,
+        Failure::Stalled(_) | Failure::Stalls { .. } => Setback::Stalled,
         Failure::Io(_) => Setback::Reset,
     }
 }

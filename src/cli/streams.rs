@@ -41,6 +41,7 @@ struct Target {
     rule: String,
     stream: String,
     url: String,
+    role: Option<String>,
     state: String,
     #[serde(with = "time::serde::rfc3339")]
     since: OffsetDateTime,
@@ -194,7 +195,11 @@ fn described_targets(targets: &[Target]) -> String {
     let mut lines = table.lines(width());
     let mut text = lines.next().unwrap_or_default();
     for (line, target) in lines.zip(targets) {
-        let _ = write!(text, "\n{line}\n    to {}", one_line(&target.url));
+        let to = match target.role.as_deref() {
+            Some("backup") => "to its backup",
+            _ => "to",
+        };
+        let _ = write!(text, "\n{line}\n    {to} {}", one_line(&target.url));
         if let Some(reason) = &target.reason {
             let _ = write!(
                 text,

@@ -5,14 +5,15 @@ use super::status::{
     TargetState, TargetStatus, TrackKind, TrackStatus,
 };
 use crate::egress::attempt::{Depth, Reach};
+use crate::egress::plan::PushId;
 use crate::egress::preflight::{Rung, Tried, preflight};
 use crate::egress::status::{Board, PushStatus};
 use crate::media::{MediaKind, TrackId};
 use crate::relay::status::TrackFigures;
 use crate::relay::{Hub, Stream};
-use crate::rule::{Rule, RuleSet, StreamKey, TargetUrl};
+use crate::rule::{Role, Rule, RuleSet, StreamKey, TargetUrl};
 use futures::future::BoxFuture;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -53,10 +54,22 @@ impl Running for Live {
     fn targets(&self) -> Vec<TargetStatus> {
         let pushes = self.board.pushes();
         let mut targets: Vec<_> = pushes.iter().map(|(_, push)| target_status(push)).collect();
+        let pushed: HashSet<_> = (pushes.iter())
+            .map(|(_, push)| (&push.rule, &push.stream))
+            .collect();
         let rules = self.rules.borrow().clone();
+        let live: Vec<StreamKey> = (self.hub.live().iter())
+            .map(|stream| stream.key().clone())
+            .collect();
+        let is_live: HashSet<&StreamKey> = live.iter().collect();
+        let now = OffsetDateTime::now_utc();
         for rule in rules.iter() {
-            let has_push = pushes.iter().any(|(_, push)| push.rule == rule.id);
-            targets.extend((!has_push).then(|| idle_target(rule)).flatten());
+            let idle = wanted(rule, &live).filter(|key| !pushed.contains(&(&rule.id, key)));
+            let lack = |key: &StreamKey| match is_live.contains(key) {
+                true => lack(rule, key, &pushes),
+                false => "nobody publishes the stream",
+            };
+            targets.extend(idle.map(|key| idle_target(rule, key, lack, now)));
         }
         targets
     }
@@ -142,6 +155,7 @@ fn target_status(push: &PushStatus) -> TargetStatus {
         rule: push.rule.clone(),
         stream: push.stream.clone(),
         url: push.url().masked(),
+        role: push.role(),
         state: phase.state,
         since: phase.since,
         attempt: phase.attempt,
@@ -156,23 +170,37 @@ fn target_status(push: &PushStatus) -> TargetStatus {
     }
 }
 
-/// A rule without a push. One with a pattern has no stream to be shown with until there is one.
-fn idle_target(rule: &Rule) -> Option<TargetStatus> {
-    let name = rule.stream.as_literal()?;
-    let over = rule
-        .stop_at
-        .is_some_and(|at| at <= OffsetDateTime::now_utc());
+/// The streams that a rule is about, whether it is in force or not: the one that it names, or those that are live and fit.
+fn wanted<'a>(rule: &'a Rule, live: &'a [StreamKey]) -> impl Iterator<Item = StreamKey> + 'a {
+    let named = rule.stream.as_literal();
+    let is_pattern = named.is_none();
+    let fits =
+        move |key: &&StreamKey| is_pattern && key.app == rule.app && rule.stream.matches(&key.name);
+    let named = named.map(|name| StreamKey::new(rule.app.clone(), name.clone()));
+    let fitting = live.iter().filter(fits).cloned();
+    named.into_iter().chain(fitting)
+}
+
+/// A rule without a push for one of its streams. `lack` says what a rule in force lacks for one.
+fn idle_target(
+    rule: &Rule,
+    stream: StreamKey,
+    lack: impl FnOnce(&StreamKey) -> &'static str,
+    now: OffsetDateTime,
+) -> TargetStatus {
+    let over = rule.stop_at.filter(|&at| at <= now);
     let (state, reason) = match (rule.enabled, over) {
         (false, _) => (TargetState::Stopped, "the rule is disabled"),
-        (_, true) => (TargetState::Stopped, "the rule's stop_at has passed"),
-        _ => (TargetState::Waiting, "nobody publishes the stream"),
+        (_, Some(_)) => (TargetState::Stopped, "the rule's stop_at has passed"),
+        _ => (TargetState::Waiting, lack(&stream)),
     };
-    Some(TargetStatus {
+    TargetStatus {
         rule: rule.id.clone(),
-        stream: StreamKey::new(rule.app.clone(), name.clone()),
+        stream,
         url: rule.url.masked(),
+        role: rule.backup_url.is_some().then_some(Role::Main),
         state,
-        since: rule.created_at,
+        since: over.filter(|_| rule.enabled).unwrap_or(rule.created_at),
         attempt: 0,
         reason: Some(reason.to_owned()),
         bytes: 0,
@@ -182,7 +210,19 @@ fn idle_target(rule: &Rule) -> Option<TargetStatus> {
         repaired: 0,
         lag_ms: 0,
         rtt_ms: None,
-    })
+    }
+}
+
+/// What a rule in force lacks for a push of a live stream.
+fn lack(rule: &Rule, stream: &StreamKey, pushes: &[(PushId, Arc<PushStatus>)]) -> &'static str {
+    let is_taken = |url: &TargetUrl| pushes.iter().any(|(_, push)| push.is_to(url));
+    match rule.url.fill(stream) {
+        Ok(url) if rule.applies_to(stream) => match is_taken(&url) {
+            true => "another push has this URL",
+            false => "it is about to begin",
+        },
+        _ => "the stream's name does not fit into the rule's URL",
+    }
 }
 
 fn step(tried: Tried) -> PreflightStep {

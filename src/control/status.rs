@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 pub use crate::egress::TargetState;
-use crate::rule::{AppName, RuleId, StreamKey, StreamName, TargetUrl};
+use crate::rule::{AppName, Role, RuleId, StreamKey, StreamName, TargetUrl};
 
 /// What runs in this gateway, as the doors see it. Implemented where hub and supervisor are known.
 ///
@@ -121,6 +121,10 @@ pub struct TargetStatus {
     /// Where to, the key masked.
     #[schema(example = "rtmp://a.example/app/***")]
     pub url: String,
+    /// Which of the rule's two URLs that is: absent where the rule has but one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<RoleName>)]
+    pub role: Option<Role>,
     /// How it stands.
     pub state: TargetState,
     /// Since when it stands so.
@@ -129,7 +133,7 @@ pub struct TargetStatus {
     pub since: OffsetDateTime,
     /// The number of this attempt; the first is 1. 0 where none was made yet.
     pub attempt: u32,
-    /// Why it is not live, in the words of whoever refused.
+    /// Why it is not live, or not live at its main URL, in the words of whoever refused.
     pub reason: Option<String>,
     /// Bytes sent since the push began.
     pub bytes: u64,
@@ -145,6 +149,17 @@ pub struct TargetStatus {
     pub lag_ms: u64,
     /// The round-trip time that the kernel measured, in milliseconds.
     pub rtt_ms: Option<f64>,
+}
+
+/// Which of a rule's two URLs.
+#[derive(ToSchema)]
+#[schema(as = Role, rename_all = "kebab-case")]
+#[allow(dead_code)]
+enum RoleName {
+    /// Its `url`.
+    Main,
+    /// Its `backup_url`.
+    Backup,
 }
 
 fn as_path<S: Serializer>(key: &StreamKey, serializer: S) -> Result<S::Ok, S::Error> {

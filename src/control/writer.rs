@@ -77,7 +77,7 @@ impl Writer {
             stop_at: new.options.stop_at,
             chunk_size: new.options.chunk_size,
         };
-        has_two_targets(&rule)?;
+        check_backup(&rule)?;
         let inserted = self.store.insert(&rule);
         self.watched(StoreOperation::Store, inserted)?;
         let rule = self.book.put(rule);
@@ -105,7 +105,7 @@ impl Writer {
         if changed == **old {
             return Ok(old.clone());
         }
-        has_two_targets(&changed)?;
+        check_backup(&changed)?;
         let standing = (self.book).standing(&changed.app, &changed.stream, &changed.url);
         if let Some(other) = standing.filter(|other| other.id != *id) {
             return Err(ChangeError::Exists(other.id.clone()));
@@ -231,7 +231,7 @@ impl Writer {
 }
 
 /// A backup that is the main target is none.
-fn has_two_targets(rule: &Rule) -> Result<(), TargetRefused> {
+fn check_backup(rule: &Rule) -> Result<(), TargetRefused> {
     match &rule.backup_url {
         Some(backup) if *backup == rule.url => Err(TargetRefused {
             role: Role::Backup,

@@ -58,6 +58,14 @@ pub enum Failure {
     /// Bytes wait and none is acknowledged.
     #[error("nothing was acknowledged for {} s while media waited", .0.as_secs())]
     Stalled(Duration),
+    /// The target consents and takes nothing, again and again.
+    #[error("took no media, {times} times in a row; last: {last}")]
+    Stalls {
+        /// How often.
+        times: u32,
+        /// The last stall, in words.
+        last: String,
+    },
     /// The connection broke.
     #[error("connection: {0}")]
     Io(#[from] io::Error),
@@ -98,7 +106,8 @@ impl Failure {
             Self::BadRedirect
             | Self::NoCredentials
             | Self::AuthRounds
-            | Self::FastCloses { .. } => Next::Never,
+            | Self::FastCloses { .. }
+            | Self::Stalls { .. } => Next::Never,
             _ => Next::Backoff,
         }
     }

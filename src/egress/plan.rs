@@ -1,7 +1,7 @@
 //! The plan: what has to start and what has to stop, so that what runs is what the rules wish. Pure.
 
 use crate::relay::StreamId;
-use crate::rule::{Origin, Rule, RuleId, RuleSet, StreamKey, TargetUrl};
+use crate::rule::{Origin, Role, Rule, RuleId, RuleSet, StreamKey, TargetUrl};
 use std::collections::HashSet;
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -25,6 +25,10 @@ pub struct Running {
     pub key: StreamKey,
     /// Its target.
     pub url: TargetUrl,
+    /// Where it goes while that fails.
+    pub backup: Option<TargetUrl>,
+    /// Which of the two it is at.
+    pub role: Role,
     /// Whether it was told to stop, and is saying goodbye.
     pub stopping: bool,
 }
@@ -58,15 +62,19 @@ pub enum Step {
         key: StreamKey,
         /// The rule's URL, filled in for the stream.
         url: TargetUrl,
+        /// The rule's backup URL, filled in for the stream.
+        backup: Option<TargetUrl>,
     },
     /// Tell a push to stop at once.
     Stop(PushId),
-    /// Give a push the same address with other parameters; what it has running goes on.
+    /// Give a push another backup, or the same address with other parameters; what it has running goes on.
     Readdress {
         /// Which one.
         push: PushId,
         /// The rule's URL, filled in for the stream.
         url: TargetUrl,
+        /// The rule's backup URL, filled in for the stream.
+        backup: Option<TargetUrl>,
     },
 }
 
@@ -84,6 +92,9 @@ pub fn plan(
     let mut taken: HashSet<&str> = HashSet::new();
     for push in running {
         taken.insert(push.url.expose());
+        if let (Role::Backup, Some(backup)) = (push.role, &push.backup) {
+            taken.insert(backup.expose());
+        }
         if !push.stopping {
             steps.extend(change(rules, push, now));
         }
@@ -93,7 +104,7 @@ pub fn plan(
     for (stream, key) in live {
         for rule in rules.for_stream(key).filter(|rule| is_active(rule, now)) {
             // A name that does not fit the URL is a wish that cannot come true; the read model shows it as waiting.
-            let Ok(url) = rule.url.fill(key) else {
+            let Some((url, backup)) = targets(rule, key) else {
                 continue;
             };
             if taken.contains(url.expose()) || !started.insert(url.expose().to_owned()) {
@@ -104,6 +115,7 @@ pub fn plan(
                 stream: *stream,
                 key: key.clone(),
                 url,
+                backup,
             });
         }
     }
@@ -129,16 +141,33 @@ fn change(rules: &RuleSet, push: &Running, now: OffsetDateTime) -> Option<Step> 
     let rule = rules.find(&push.rule).filter(|rule| {
         is_active(rule, now) && rule.applies_to(&push.key) && PushOptions::of(rule) == push.options
     });
-    let wish = rule.and_then(|rule| Some((rule.origin, rule.url.fill(&push.key).ok()?)));
-    match wish {
-        Some((_, url)) if url.expose() == push.url.expose() => None,
-        // That door changes nothing but the query of a rule, and promises that what runs is not interrupted.
-        Some((Origin::Zego, url)) => Some(Step::Readdress {
+    let Some((rule, (url, backup))) = rule.and_then(|rule| Some((rule, targets(rule, &push.key)?)))
+    else {
+        return Some(Step::Stop(push.push));
+    };
+    let is_same = url == push.url;
+    if is_same && backup == push.backup {
+        return None;
+    }
+    // The ZEGO door promises that another query does not interrupt what runs.
+    let has_another_query = rule.origin == Origin::Zego && url.is_same_address(&push.url);
+    if is_same || has_another_query {
+        return Some(Step::Readdress {
             push: push.push,
             url,
-        }),
-        _ => Some(Step::Stop(push.push)),
+            backup,
+        });
     }
+    Some(Step::Stop(push.push))
+}
+
+/// A rule's URLs, filled in for a stream. A backup that cannot be filled, or comes to the first URL, is none.
+fn targets(rule: &Rule, key: &StreamKey) -> Option<(TargetUrl, Option<TargetUrl>)> {
+    let url = rule.url.fill(key).ok()?;
+    let backup = rule.backup_url.as_ref();
+    let backup = backup.and_then(|backup| backup.fill(key).ok());
+    let backup = backup.filter(|backup| *backup != url);
+    Some((url, backup))
 }
 
 fn new_address(step: &Step) -> Option<String> {
@@ -191,20 +220,87 @@ mod tests {
             stream: stream.0,
             key: stream.1.clone(),
             url: rule.url.fill(&stream.1).unwrap(),
+            backup: targets(rule, &stream.1).unwrap().1,
+            role: Role::Main,
             stopping: false,
         }
     }
 
-    /// `+url` for a start, `-push` for a stop.
+    /// `+url` for a start, `-push` for a stop, `push>url` for another address, `|url` for the backup.
     fn steps(set: &RuleSet, live: &[(StreamId, StreamKey)], running: &[Running]) -> Vec<String> {
         plan(set, live, running, NOW)
             .into_iter()
             .map(|step| match step {
-                Step::Start { url, .. } => format!("+{}", url.expose()),
+                Step::Start { url, backup, .. } => format!("+{}{}", url.expose(), or(&backup)),
                 Step::Stop(push) => format!("-{}", push.0),
-                Step::Readdress { push, url } => format!("{}>{}", push.0, url.expose()),
+                Step::Readdress { push, url, backup } => {
+                    format!("{}>{}{}", push.0, url.expose(), or(&backup))
+                }
             })
             .collect()
+    }
+
+    fn or(backup: &Option<TargetUrl>) -> String {
+        let backup = backup.as_ref();
+        backup.map_or_else(String::new, |url| format!("|{}", url.expose()))
+    }
+
+    fn with_backup(rule: Rule, backup: &str) -> Rule {
+        Rule {
+            backup_url: Some(UrlTemplate::parse(backup).unwrap()),
+            ..rule
+        }
+    }
+
+    #[test]
+    fn a_backup_is_filled_too_and_one_that_comes_to_the_same_is_none() {
+        let rule = rule(1, "*", "rtmp://a/app/{stream}");
+        let live = [stream(1, "cam")];
+        for (backup, step) in [
+            (
+                "rtmp://b/app/{stream}",
+                "+rtmp://a/app/cam|rtmp://b/app/cam",
+            ),
+            ("rtmp://a/app/cam", "+rtmp://a/app/cam"),
+        ] {
+            let set = rules([with_backup(rule.clone(), backup)]);
+            assert_eq!(steps(&set, &live, &[]), [step]);
+        }
+    }
+
+    #[test]
+    fn another_backup_is_for_later() {
+        let plain = rule(1, "cam", "rtmp://a/app/x");
+        let one = with_backup(plain.clone(), "rtmp://b/app/x");
+        let two = with_backup(plain.clone(), "rtmp://c/app/x");
+        let live = [stream(1, "cam")];
+        for (runs, wanted, expected) in [
+            (&one, &one, &[][..]),
+            (&one, &two, &["1>rtmp://a/app/x|rtmp://c/app/x"]),
+            (&one, &plain, &["1>rtmp://a/app/x"]),
+            (&plain, &one, &["1>rtmp://a/app/x|rtmp://b/app/x"]),
+        ] {
+            let runs = [running(1, runs, &live[0])];
+            assert_eq!(steps(&rules([wanted.clone()]), &live, &runs), expected);
+        }
+    }
+
+    #[test]
+    fn a_backup_in_use_holds_its_url_and_the_main_one() {
+        let one = with_backup(rule(1, "cam", "rtmp://a/app/x"), "rtmp://b/app/x");
+        let live = [stream(1, "cam")];
+        let others = [
+            rule(2, "cam", "rtmp://a/app/x"),
+            rule(3, "cam", "rtmp://b/app/x"),
+        ];
+        let set = rules([one.clone()].into_iter().chain(others));
+        let on_main = running(1, &one, &live[0]);
+        let on_backup = Running {
+            role: Role::Backup,
+            ..on_main.clone()
+        };
+        assert_eq!(steps(&set, &live, &[on_main]), ["+rtmp://b/app/x"]);
+        assert!(steps(&set, &live, &[on_backup]).is_empty());
     }
 
     #[test]
@@ -277,8 +373,16 @@ mod tests {
         };
         let live = [stream(1, "cam")];
         let runs = [running(1, &zego("rtmp://a/app/x?t=1"), &live[0])];
-        let set = rules([zego("rtmp://a/app/x?t=2")]);
-        assert_eq!(steps(&set, &live, &runs), ["1>rtmp://a/app/x?t=2"]);
+        for (url, steps_) in [
+            ("rtmp://a/app/x?t=2", &["1>rtmp://a/app/x?t=2"][..]),
+            ("rtmp://A:1935/app/x", &["1>rtmp://A:1935/app/x"]),
+            // Another address, from another door, is for now.
+            ("rtmp://a/app/y?t=1", &["-1", "+rtmp://a/app/y?t=1"]),
+            ("rtmps://a/app/x?t=1", &["-1", "+rtmps://a/app/x?t=1"]),
+            ("rtmp://b/app/x?t=1", &["-1", "+rtmp://b/app/x?t=1"]),
+        ] {
+            assert_eq!(steps(&rules([zego(url)]), &live, &runs), steps_);
+        }
     }
 
     #[test]

@@ -1,26 +1,22 @@
 //! A push: one target's life beside one stream's, attempt after attempt, until the stream ends, the rule goes, or the target
 //! has said that it never will.
 
-use super::attempt::{Depth, Manner, Reach};
-use super::failure::{Failure, Next};
+use super::attempt::{Depth, Established, Manner, Reach};
+use super::failure::Failure;
 use super::fanout::Fanout;
 use super::gate::StartGate;
 use super::plan::{PushId, PushOptions};
+use super::probe::Probe;
 use super::pump::{Over, Pump};
-use super::status::{PushStatus, TargetState};
-use crate::backoff::{Backoff, BackoffPolicy};
+use super::retries::{Other, Retries, Setback};
+use super::status::{Board, PushStatus, TargetState};
 use crate::relay::{Stream, Tick};
 use crate::rtmp::session::client::Enhanced;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
-
-/// A target that closes this soon after its consent has not taken the stream.
-const FAST_CLOSE: Duration = Duration::from_secs(5);
-
-/// So many fast closes in a row are an answer: with the usual backoff, they take a minute and a half.
-const FAST_CLOSES_MAX: u32 = 8;
 
 /// What every push of the gateway shares.
 pub struct Egress {
@@ -42,6 +38,8 @@ pub trait Watch: Send + Sync {
     fn live(&self, push: &PushStatus, took: Duration);
     /// The attempt failed, or the live push broke; the next one follows after `wait`, or none.
     fn failed(&self, push: &PushStatus, failure: &Failure, wait: Option<Duration>);
+    /// The push has left its URL for the rule's other one, which the status names. Few have to know.
+    fn switched(&self, _push: &PushStatus) {}
     /// The push is over.
     fn ended(&self, push: &PushStatus);
     /// Bytes went out, in so many writes.
@@ -59,12 +57,29 @@ pub(super) struct Push {
     pub(super) status: Arc<PushStatus>,
     pub(super) stop: CancellationToken,
     pub(super) egress: Arc<Egress>,
+    pub(super) board: Arc<Board>,
 }
 
 /// Why a push's life was cut short from outside.
 enum Cut {
     Stopped,
     StreamEnded,
+}
+
+/// How an attempt went on.
+enum Outcome {
+    /// The push is over.
+    Cut(Cut),
+    /// It failed.
+    Failed {
+        failure: Failure,
+        /// How long the target had taken media.
+        held: Option<Duration>,
+        /// What is known of the other URL.
+        other: Other,
+    },
+    /// The backup, which had taken media for so long, was left for the main URL.
+    Left(Duration),
 }
 
 impl Push {
@@ -79,32 +94,29 @@ impl Push {
     }
 
     async fn live(&self) -> Cut {
-        let mut backoff = Backoff::new(BackoffPolicy::reconnect(), self.id.0);
-        let mut busy = Backoff::new(BackoffPolicy::name_in_use(), self.id.0);
-        let mut fast_closes = 0;
+        let began = Instant::now();
+        let mut retries = Retries::new(self.id.0);
         let repairs_before = self.stream.repairs();
         loop {
-            let failure = match self.attempt(repairs_before).await {
-                Ok(cut) => return cut,
-                Err((failure, held)) => {
-                    backoff.stable_for(held.unwrap_or_default());
-                    busy.stable_for(held.unwrap_or_default());
-                    count_fast_close(failure, held, &mut fast_closes)
+            let wait = match self.attempt(repairs_before, retries.well_for()).await {
+                Outcome::Cut(cut) => return cut,
+                Outcome::Left(held) => {
+                    self.go_home(&mut retries, held);
+                    continue;
+                }
+                Outcome::Failed {
+                    failure,
+                    held,
+                    other,
+                } => {
+                    let other = match self.board.may_switch(self.id) {
+                        true => other,
+                        false => Other::Absent,
+                    };
+                    let setback = retries.failed(failure, held, began.elapsed(), other);
+                    self.set_back(&mut retries, &setback)
                 }
             };
-            let wait = match failure.next() {
-                Next::Never => None,
-                Next::Backoff => Some(backoff.next()),
-                Next::Busy if busy.is_exhausted() => None,
-                Next::Busy => Some(busy.next()),
-            };
-            let reason = failure.reason(&self.status.url());
-            let state = match wait {
-                Some(_) => TargetState::BackingOff,
-                None => TargetState::Failed,
-            };
-            self.status.left(state, reason);
-            self.egress.watch.failed(&self.status, &failure, wait);
             let rest = async {
                 match wait {
                     Some(wait) => sleep(wait).await,
@@ -117,16 +129,43 @@ impl Push {
         }
     }
 
-    /// One attempt and, if it succeeds, all the media. The failure comes with how long the target had taken media.
-    async fn attempt(&self, repairs_before: u64) -> Result<Cut, (Failure, Option<Duration>)> {
+    /// Tells of a failure, and goes to the other URL where that follows from it; how long to rest, or none for ever.
+    fn set_back(&self, retries: &mut Retries, setback: &Setback) -> Option<Duration> {
+        let wait = setback.there.or(setback.here);
+        let reason = setback.failure.reason(&self.status.url());
+        let state = match wait {
+            Some(_) => TargetState::BackingOff,
+            None => TargetState::Failed,
+        };
+        self.status.left(state, reason.clone());
+        let watch = &self.egress.watch;
+        watch.failed(&self.status, &setback.failure, wait);
+        if setback.there.is_some() && self.board.switch(self.id, &reason) {
+            retries.switched();
+            watch.switched(&self.status);
+        }
+        wait
+    }
+
+    /// Returns to the main URL, unless another push has taken it meanwhile.
+    fn go_home(&self, retries: &mut Retries, held: Duration) {
+        let why = "the main URL is well again";
+        if self.board.switch(self.id, why) {
+            self.status.left(TargetState::Waiting, why.to_owned());
+            retries.returned(held);
+            self.egress.watch.switched(&self.status);
+        }
+    }
+
+    /// One attempt and, if it succeeds, all the media: on a backup, until the main URL has been well for so long.
+    async fn attempt(&self, repairs_before: u64, well_for: Option<Duration>) -> Outcome {
         if let Err(cut) = self.unless_cut(self.turn()).await {
-            return Ok(cut);
+            return Outcome::Cut(cut);
         }
         self.status.connecting();
         let began = Instant::now();
-        let chunk_size = self.options.chunk_size.unwrap_or(self.egress.chunk_size);
         let manner = Manner {
-            chunk_size,
+            chunk_size: self.chunk_size(),
             enhanced: enhanced(&self.stream),
             depth: Depth::Publish,
         };
@@ -134,11 +173,22 @@ impl Push {
         // Its room is given back before the push is live, which may be for days.
         let established = Box::pin(self.egress.reach.establish(&url, &manner, |_, _| {}));
         let established = match self.unless_cut(established).await {
-            Ok(established) => established.map_err(|failure| (failure, None))?,
-            Err(cut) => return Ok(cut),
+            Ok(Ok(established)) => established,
+            Ok(Err(failure)) => return failed(failure, None, Other::Unknown),
+            Err(cut) => return Outcome::Cut(cut),
         };
         self.status.live();
         self.egress.watch.live(&self.status, began.elapsed());
+        self.carry(established, repairs_before, well_for).await
+    }
+
+    /// Carries the stream to a target that takes it.
+    async fn carry(
+        &self,
+        established: Established,
+        repairs_before: u64,
+        well_for: Option<Duration>,
+    ) -> Outcome {
         let since = Instant::now();
         let pump = Pump::new(
             established,
@@ -149,11 +199,47 @@ impl Push {
             &self.status,
             &*self.egress.watch,
         );
-        match pump.run(&self.stop).await {
-            Over::StreamEnded => Ok(Cut::StreamEnded),
-            Over::Stopped => Ok(Cut::Stopped),
-            Over::Failed(failure) => Err((failure, Some(since.elapsed()))),
+        let leave = self.stop.child_token();
+        let carried = pump.run(&leave);
+        let (over, other) = match well_for {
+            None => (carried.await, Other::Unknown),
+            // Boxed: a push that has no backup, which is nearly every one, does not carry the room for this.
+            Some(well_for) => Box::pin(self.until_well(carried, well_for, &leave)).await,
+        };
+        match over {
+            Over::StreamEnded => Outcome::Cut(Cut::StreamEnded),
+            Over::Stopped if self.stop.is_cancelled() => Outcome::Cut(Cut::Stopped),
+            Over::Stopped => Outcome::Left(since.elapsed()),
+            Over::Failed(failure) => failed(failure, Some(since.elapsed()), other),
         }
+    }
+
+    /// Lets the backup carry the stream until the main URL is well; then has it say goodbye.
+    async fn until_well(
+        &self,
+        carried: impl Future<Output = Over>,
+        well_for: Duration,
+        leave: &CancellationToken,
+    ) -> (Over, Other) {
+        let (reach, gate) = (&self.egress.reach, &self.egress.gate);
+        let mut probe = Probe::new(reach, gate, &self.status, self.chunk_size(), self.id.0);
+        let mut carried = pin!(carried);
+        let over = tokio::select! {
+            biased;
+            over = &mut carried => over,
+            () = probe.well(well_for) => {
+                leave.cancel();
+                carried.await
+            }
+        };
+        match probe.is_well() {
+            true => (over, Other::Well),
+            false => (over, Other::Unknown),
+        }
+    }
+
+    fn chunk_size(&self) -> u32 {
+        self.options.chunk_size.unwrap_or(self.egress.chunk_size)
     }
 
     /// Waits for something to send, and for this attempt's turn. A target that consents before there is media may not wait for it
@@ -174,30 +260,11 @@ impl Push {
     }
 }
 
-/// Turns one fast close too many into an answer for good. Only a consent that held forgets those before it: an attempt that fails
-/// on the way to it says nothing of what it is worth.
-fn count_fast_close(failure: Failure, held: Option<Duration>, fast_closes: &mut u32) -> Failure {
-    let Some(held) = held else {
-        return failure;
-    };
-    if held >= FAST_CLOSE {
-        *fast_closes = 0;
-        return failure;
-    }
-    if !matches!(
+fn failed(failure: Failure, held: Option<Duration>, other: Other) -> Outcome {
+    Outcome::Failed {
         failure,
-        Failure::Closed(_) | Failure::Io(_) | Failure::Ended(_)
-    ) {
-        return failure;
-    }
-    *fast_closes += 1;
-    if *fast_closes < FAST_CLOSES_MAX {
-        return failure;
-    }
-    Failure::FastCloses {
-        times: *fast_closes,
-        within: FAST_CLOSE,
-        last: failure.to_string(),
+        held,
+        other,
     }
 }
 

@@ -6,7 +6,7 @@ use super::plan::{PushId, PushOptions, Running, Step, next_stop, plan};
 use super::push::{Egress, Push};
 use super::status::{Board, PushStatus, TargetState};
 use crate::relay::{Hub, Stream, StreamId};
-use crate::rule::{RuleSet, TargetUrl};
+use crate::rule::{Role, RuleSet, TargetUrl};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,6 +92,7 @@ impl Supervisor {
             tokio::select! {
                 () = drain.cancelled() => break,
                 Some(push) = self.ended.1.recv() => self.forget(push),
+                () = self.board.switched() => {}
                 changed = streams.changed() => if changed.is_err() { break },
                 changed = self.rules.changed() => if changed.is_err() { break },
                 () = sleep(until_next) => {}
@@ -102,6 +103,8 @@ impl Supervisor {
 
     fn carry_out(&mut self) {
         let live = self.hub.live();
+        // Asked before the pushes are: whoever switches from here on makes the plan an old one.
+        let switches = self.board.switches();
         let names: Vec<_> = live
             .iter()
             .map(|stream| (stream.id(), stream.key().clone()))
@@ -111,7 +114,10 @@ impl Supervisor {
         let running: Vec<_> = self
             .pushes
             .values()
-            .map(|entry| entry.running.clone())
+            .map(|entry| Running {
+                role: entry.status.role().unwrap_or(Role::Main),
+                ..entry.running.clone()
+            })
             .collect();
         let steps = plan(
             &self.rules.borrow(),
@@ -122,9 +128,13 @@ impl Supervisor {
         for step in steps {
             match step {
                 Step::Stop(push) => self.stop(push),
-                Step::Readdress { push, url } => self.readdress(push, url),
+                Step::Readdress { push, url, backup } => self.readdress(push, url, backup),
                 Step::Start {
-                    rule, stream, url, ..
+                    rule,
+                    stream,
+                    url,
+                    backup,
+                    ..
                 } => {
                     let Some(stream) = live.iter().find(|live| live.id() == stream) else {
                         continue;
@@ -137,20 +147,27 @@ impl Supervisor {
                         stream: stream.id(),
                         key: stream.key().clone(),
                         url,
+                        backup,
+                        role: Role::Main,
                         stopping: false,
                     };
-                    self.start(running, stream);
+                    self.start(running, stream, switches);
                 }
             }
         }
     }
 
-    fn start(&mut self, running: Running, stream: &Arc<Stream>) {
-        let status = Arc::new(PushStatus::new(
+    fn start(&mut self, running: Running, stream: &Arc<Stream>, switches: u64) {
+        let status = PushStatus::new(
             running.rule.clone(),
             running.key.clone(),
             running.url.clone(),
-        ));
+        );
+        let status = Arc::new(status.with_backup(running.backup.clone()));
+        // A push that has switched since may be at this very URL. There is another plan at once.
+        if !self.board.add(running.push, Arc::clone(&status), switches) {
+            return;
+        }
         let stop = CancellationToken::new();
         let fanout = self.fanouts.entry(stream.id()).or_insert_with(|| {
             let watch = Arc::clone(&self.egress.watch);
@@ -164,6 +181,7 @@ impl Supervisor {
             status: Arc::clone(&status),
             stop: stop.clone(),
             egress: Arc::clone(&self.egress),
+            board: Arc::clone(&self.board),
         };
         let farewell = Farewell {
             push: running.push,
@@ -173,7 +191,6 @@ impl Supervisor {
             let _farewell = farewell;
             push.run().await;
         });
-        self.board.add(running.push, Arc::clone(&status));
         let entry = Entry {
             status,
             stop,
@@ -190,18 +207,19 @@ impl Supervisor {
         }
     }
 
-    /// A push that waits, or has given up, is started anew at once; one that is under way takes the new URL next time.
-    fn readdress(&mut self, push: PushId, url: TargetUrl) {
+    /// A push that waits, or has given up, is started anew at once; one that is under way takes the new URLs next time.
+    fn readdress(&mut self, push: PushId, url: TargetUrl, backup: Option<TargetUrl>) {
         let Some(entry) = self.pushes.get_mut(&push) else {
             return;
         };
-        match entry.status.phase().state {
-            TargetState::Connecting | TargetState::Live => {
-                entry.running.url = url.clone();
-                entry.status.readdress(url);
-            }
-            _ => self.stop(push),
+        let state = entry.status.phase().state;
+        let is_under_way = matches!(state, TargetState::Connecting | TargetState::Live);
+        if !is_under_way || !self.board.readdress(push, url.clone(), backup.clone()) {
+            self.stop(push);
+            return;
         }
+        entry.running.url = url;
+        entry.running.backup = backup;
     }
 
     fn forget(&mut self, push: PushId) {

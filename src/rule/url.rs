@@ -242,6 +242,24 @@ impl TargetUrl {
         mask_url(self.raw.expose())
     }
 
+    /// Whether the two differ in nothing but their queries, and in what means the same: the case of the host, a default port that is
+    /// written or not, and a slash at the end.
+    pub fn is_same_address(&self, other: &Self) -> bool {
+        self.scheme == other.scheme
+            && self.host.eq_ignore_ascii_case(&other.host)
+            && self.port_or_default() == other.port_or_default()
+            && self.path() == other.path()
+    }
+
+    /// What stands between host and query.
+    fn path(&self) -> &str {
+        let raw = self.raw.expose();
+        let rest = raw.split_once("://").map_or("", |(_, rest)| rest);
+        let before_query = rest.split(['?', '#']).next().unwrap_or_default();
+        let path = before_query.split_once('/').map_or("", |(_, path)| path);
+        path.strip_suffix('/').unwrap_or(path)
+    }
+
     /// A text that this target's server sent, with everything hidden that [`masked`](Self::masked) hides.
     ///
     /// A server echoes the whole name, or the name without its query, or one parameter; each is looked for, percent-encoded too.

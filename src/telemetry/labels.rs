@@ -3,6 +3,7 @@
 use crate::media::MediaKind;
 
 pub use crate::media::timeline::RepairKind;
+pub use crate::rule::Role;
 
 /// One value of a closed set.
 pub trait Label: Copy + Eq + 'static {
@@ -69,6 +70,17 @@ impl Label for RepairKind {
             Self::Wrap => "wrap",
             Self::Cts => "cts",
             Self::Stuck => "stuck",
+        }
+    }
+}
+
+impl Label for Role {
+    const ALL: &'static [Self] = &[Self::Main, Self::Backup];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Main => "main",
+            Self::Backup => "backup",
         }
     }
 }

@@ -9,7 +9,8 @@ use metrics_exporter_prometheus::{
 use metrics_process::Collector;
 
 use super::labels::{
-    DropReason, Label, PublishEnd, PublishRefusal, Rejection, RepairKind, Setback, StoreOperation,
+    DropReason, Label, PublishEnd, PublishRefusal, Rejection, RepairKind, Role, Setback,
+    StoreOperation,
 };
 use super::series::{Counters, Register};
 use super::snapshot::{Page, Snapshot};
@@ -48,6 +49,7 @@ pub struct Metrics {
     pub(super) accept_errors: Counter,
     pub(super) target_reconnects: Counters<Setback>,
     pub(super) target_failures: Counters<Setback>,
+    pub(super) target_switches: Counters<Role>,
     pub(super) store_errors: Counters<StoreOperation>,
     pub(super) last_reload_successful: Gauge,
     pub(super) last_reload_success: Gauge,
@@ -146,6 +148,11 @@ impl Metrics {
                 "aqueduct_target_failures_total",
                 "reason",
                 "Pushes that were given up for good.",
+            ),
+            target_switches: register.counters(
+                "aqueduct_target_switches_total",
+                "to",
+                "Pushes that left their main URL for their backup, or went back.",
             ),
             store_errors: register.counters(
                 "aqueduct_store_errors_total",

@@ -192,6 +192,7 @@ pub fn target_status(rule: &Rule, app: &str, name: &str, state: TargetState) -> 
         rule: rule.id.clone(),
         stream: StreamKey::parse(app, name).unwrap(),
         url: rule.url.masked(),
+        role: None,
         state,
         since: OffsetDateTime::UNIX_EPOCH,
         attempt: 2,

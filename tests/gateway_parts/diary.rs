@@ -95,6 +95,10 @@ impl aqueduct::egress::Watch for Diary {
         ));
     }
 
+    fn switched(&self, push: &PushStatus) {
+        self.write(format!("switched {} {:?}", push.rule, push.role()));
+    }
+
     fn ended(&self, push: &PushStatus) {
         self.write(format!("over {}", push.rule));
     }

@@ -7,10 +7,12 @@ mod gateway_parts;
 #[path = "../session_peer/mod.rs"]
 mod session_peer;
 
+mod backups;
 mod cuts;
 mod gate;
 mod goodbyes;
 mod ladder;
+mod shown;
 mod verdicts;
 
 use aqueduct::media::MediaKind;

@@ -1,10 +1,13 @@
 //! When a push gives up, and what brings it back.
 
 use super::ladder::Play;
-use super::stream;
-use crate::gateway_parts::{rule, until};
+use super::{stream, tag};
+use crate::gateway_parts::{
+    Authority, Gateway, HandClock, Host, Names, Setup, key, rule, soon, until,
+};
 use aqueduct::egress::TargetState;
 use std::time::Duration;
+use tokio::time::Instant;
 
 #[tokio::test]
 async fn a_name_in_use_is_tried_for_two_minutes_and_then_given_up() {
@@ -136,4 +139,72 @@ async fn only_a_consent_that_held_forgets_the_fast_closes_before_it() {
         status.phase().state == TargetState::Failed
     })
     .await;
+}
+
+#[tokio::test]
+async fn ten_stalls_in_a_row_are_an_answer() {
+    let play = Play::begin().await;
+    let producer = stream(&play.gateway, "cam");
+    // Larger than what two kernels take while nobody reads.
+    tag(&producer, 40, &key(8_000_000));
+    for stall in 1..=10 {
+        let mut visit = play.host.visit().await;
+        visit.accept_publish().await;
+        let status = play.gateway.push();
+        until("it is live", || status.phase().state == TargetState::Live).await;
+        let began = Instant::now();
+        while status.phase().state == TargetState::Live {
+            play.clock.nudge(Duration::from_millis(250)).await;
+            assert!(began.elapsed() < Duration::from_secs(60));
+        }
+        if stall < 10 {
+            let reason = status.phase().reason.unwrap();
+            let stalled = "nothing was acknowledged for 10 s while media waited";
+            assert_eq!(reason, stalled);
+            play.again().await;
+        }
+    }
+    let status = play.gateway.push();
+    assert_eq!(status.phase().state, TargetState::Failed);
+    let reason = "took no media, 10 times in a row; last: nothing was acknowledged for 10 s while media waited";
+    assert_eq!(status.phase().reason.as_deref(), Some(reason));
+    play.clock.leap(Duration::from_secs(120)).await;
+    assert!(play.host.is_left_alone_now().await);
+}
+
+#[tokio::test]
+async fn what_only_another_rule_can_mend_is_not_tried_again() {
+    let clock = HandClock::stop();
+    let authority = Authority::new();
+    let tls = authority.server(&["other.example"]);
+    let setup = Setup {
+        names: Names::of(&[("live.example", "127.0.0.1")]),
+        roots: Some(authority.client()),
+        ..Setup::default()
+    };
+    let gateway = Gateway::start(setup).await;
+    let host = Host::open().await;
+    let port = host.address.port();
+    gateway.wish([
+        rule(1, &format!("rtmps://live.example:{port}/app/x")),
+        rule(2, "rtmp://0.0.0.0/app/x"),
+        rule(3, &format!("rtmp://{}/app/x", gateway.address)),
+    ]);
+    let _producer = stream(&gateway, "cam");
+    let tcp = host.accept().await;
+    let _ = soon("TLS", aqueduct::net::tls::accept(&tls, host.address, tcp)).await;
+    for (number, state) in [
+        // Operators renew certificates.
+        (1, TargetState::BackingOff),
+        (2, TargetState::Failed),
+        (3, TargetState::Failed),
+    ] {
+        let status = gateway.push_of(number);
+        until("the attempt is over", || status.phase().state == state).await;
+    }
+    clock.leap(Duration::from_secs(120)).await;
+    for (number, is_left_alone) in [(1, false), (2, true), (3, true)] {
+        let attempts = gateway.push_of(number).phase().attempt;
+        assert_eq!(attempts == 1, is_left_alone, "{number}");
+    }
 }

@@ -127,7 +127,7 @@ impl CreateRule {
                     .map(|text| url("backup_url", Origin::Api, text))
                     .transpose()?,
                 enabled: self.enabled.unwrap_or(true),
-                stop_at: self.stop_at.map(in_utc),
+                stop_at: self.stop_at.map(stop_at).transpose()?,
                 chunk_size: self.chunk_size.map(chunk_size).transpose()?,
             },
             origin: Origin::Api,
@@ -173,7 +173,10 @@ impl ChangeRule {
             url: main.transpose()?,
             backup_url: backup.transpose()?,
             enabled: self.enabled,
-            stop_at: self.stop_at.map(|said| said.map(in_utc)),
+            stop_at: self
+                .stop_at
+                .map(|said| said.map(stop_at).transpose())
+                .transpose()?,
             chunk_size: self
                 .chunk_size
                 .map(|said| said.map(chunk_size).transpose())
@@ -202,9 +205,11 @@ fn said_time<'de, D: Deserializer<'de>>(
     rfc3339::option::deserialize(deserializer).map(Some)
 }
 
-/// A moment is the same anywhere; shown and stored it is in UTC.
-fn in_utc(time: OffsetDateTime) -> OffsetDateTime {
-    time.to_offset(UtcOffset::UTC)
+/// In UTC, as it is shown and stored, and within the years that RFC 3339 can write.
+fn stop_at(time: OffsetDateTime) -> Result<OffsetDateTime, Problem> {
+    let in_utc = time.checked_to_offset(UtcOffset::UTC);
+    let writable = in_utc.filter(|time| (0..=9999).contains(&time.year()));
+    writable.ok_or_else(|| wrong("stop_at", "the time is out of range"))
 }
 
 fn url(field: &str, origin: Origin, text: &str) -> Result<UrlTemplate, Problem> {

@@ -7,7 +7,7 @@ use utoipa::IntoParams;
 
 use super::Native;
 use crate::api::body;
-use crate::control::{RuleSet, TargetState, TargetStatus};
+use crate::control::{Role, Rule, RuleSet, TargetState, TargetStatus};
 
 /// Which targets to show.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -62,9 +62,12 @@ pub(super) async fn list(
 
 /// What runs holds no keys that could be shown; the rule does. A target whose rule is gone stays masked.
 fn reveal(target: &mut TargetStatus, rules: &RuleSet) {
-    let filled = rules
-        .find(&target.rule)
-        .and_then(|rule| rule.url.fill(&target.stream).ok());
+    let url = |rule: &Rule| match target.role {
+        Some(Role::Backup) => rule.backup_url.clone(),
+        _ => Some(rule.url.clone()),
+    };
+    let url = rules.find(&target.rule).and_then(|rule| url(rule));
+    let filled = url.and_then(|url| url.fill(&target.stream).ok());
     if let Some(url) = filled {
         target.url = url.expose().to_owned();
     }

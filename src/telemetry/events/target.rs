@@ -7,7 +7,7 @@ use tracing::{error, info, warn};
 
 use super::printable;
 use crate::rule::{RuleId, StreamKey, TargetUrl};
-use crate::telemetry::labels::{Label, Setback};
+use crate::telemetry::labels::{Label, Role, Setback};
 use crate::telemetry::metrics::Metrics;
 
 /// Which push an event is about.
@@ -99,6 +99,29 @@ impl TargetFailed<'_> {
             reason = self.reason.as_str(),
             detail = %said(push.url, self.detail),
             "target failed for good"
+        );
+    }
+}
+
+/// A push left its main URL for its backup, or went back.
+pub struct TargetSwitched<'a> {
+    /// Which push, with the URL that it goes to.
+    pub push: Push<'a>,
+    /// Which one that is.
+    pub to: Role,
+}
+
+impl TargetSwitched<'_> {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.target_switches.add(self.to, 1);
+        let push = &self.push;
+        warn!(
+            rule = %push.rule.as_str(),
+            stream = %push.stream,
+            url = %push.url.masked(),
+            to = self.to.as_str(),
+            "target switched"
         );
     }
 }

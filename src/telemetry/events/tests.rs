@@ -3,7 +3,9 @@
 use super::*;
 use crate::rule::{RuleId, StreamKey, TargetUrl};
 use crate::telemetry::Metrics;
-use crate::telemetry::labels::{PublishEnd, PublishRefusal, Rejection, Setback, StoreOperation};
+use crate::telemetry::labels::{
+    PublishEnd, PublishRefusal, Rejection, Role, Setback, StoreOperation,
+};
 use crate::telemetry::log::{LogConfig, LogFormat, subscriber};
 use crate::telemetry::{Label, Snapshot};
 use std::io::Write;
@@ -80,9 +82,14 @@ fn a_target_s_key_is_hidden_in_every_field() {
             detail: &"no such key: canary-key",
         }
         .emit(&metrics);
+        TargetSwitched {
+            push,
+            to: Role::Backup,
+        }
+        .emit(&metrics);
         TargetStopped { push, bytes: 7 }.emit(&metrics);
     });
-    assert_eq!(text.lines().count(), 4, "{text}");
+    assert_eq!(text.lines().count(), 5, "{text}");
     assert!(!text.contains("canary") && !text.contains("pa55"), "{text}");
     for words in [
         "target live",
@@ -92,6 +99,7 @@ fn a_target_s_key_is_hidden_in_every_field() {
         "rule=r-1",
         "live/cam",
         "live.example",
+        "to=\"backup\"",
     ] {
         assert!(text.contains(words), "{words} is not in {text}");
     }
@@ -99,6 +107,8 @@ fn a_target_s_key_is_hidden_in_every_field() {
     for line in [
         "aqueduct_target_reconnects_total{reason=\"bad_name\"} 1",
         "aqueduct_target_failures_total{reason=\"auth\"} 1",
+        "aqueduct_target_switches_total{to=\"backup\"} 1",
+        "aqueduct_target_switches_total{to=\"main\"} 0",
     ] {
         assert!(page.contains(line), "{line} is not in {page}");
     }
