@@ -83,15 +83,24 @@ pub(super) struct Did {
     /// The bytes that came, if any did; 0 is the target's end.
     pub(super) read: Option<usize>,
     pub(super) sent: Sent,
+    /// All that was sent so far, by whomever.
+    pub(super) carried: Carried,
     /// The stream has ended, and all of it was sent.
     pub(super) ended: bool,
 }
 
+/// What a line has carried so far.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Carried {
+    /// Bytes given to the connection.
+    pub(super) bytes: u64,
+    /// Coded frames among them, and in what still waits.
+    pub(super) frames: u64,
+}
+
 /// How a line stands at one moment.
 pub(super) struct Standing {
-    /// Bytes and coded frames sent so far.
-    pub(super) bytes: u64,
-    pub(super) frames: u64,
+    pub(super) carried: Carried,
     /// Tags that the target could not be given.
     pub(super) skipped: u64,
     /// How far behind the stream's newest tag the peer's last acknowledgement is.
@@ -142,23 +151,22 @@ impl<W: Wire> Line<W> {
             Poll::Ready(count) => Some(count),
             Poll::Pending => None,
         };
-        match (ends.work(cx), read) {
-            (Ok(None), None) => Poll::Pending,
-            (Ok(worked), _) => {
-                let (sent, ended) = worked.unwrap_or_default();
-                Poll::Ready(Ok(Did { read, sent, ended }))
-            }
-            // What was read is judged first; a connection that is broken fails again.
+        let (sent, ended) = match (ends.work(cx), read) {
+            (Ok(None), None) => return Poll::Pending,
+            (Ok(worked), _) => worked.unwrap_or_default(),
+            (Err(error), None) => return Poll::Ready(Err(error)),
+            // What was read is judged first.
             (Err(error), Some(_)) => {
                 ends.broken = Some(error);
-                Poll::Ready(Ok(Did {
-                    read,
-                    sent: Sent::default(),
-                    ended: false,
-                }))
+                Default::default()
             }
-            (Err(error), None) => Poll::Ready(Err(error)),
-        }
+        };
+        Poll::Ready(Ok(Did {
+            read,
+            sent,
+            carried: ends.carried(),
+            ended,
+        }))
     }
 
     /// Reads on where writing has failed.
@@ -353,6 +361,14 @@ impl<W: Wire> Ends<W> {
         self.outbox.is_empty() && !self.unflushed
     }
 
+    fn carried(&self) -> Carried {
+        let queued = self.flight.queued_bytes() + self.said;
+        Carried {
+            bytes: queued - self.outbox.len_bytes() as u64,
+            frames: self.frames,
+        }
+    }
+
     fn look(&mut self, now: Duration) -> Standing {
         let waiting = self.outbox.len_bytes() as u64;
         let tcp = self.wire.tcp_info();
@@ -363,8 +379,7 @@ impl<W: Wire> Ends<W> {
             _ => self.consumer.lag_ms(),
         };
         Standing {
-            bytes: self.flight.queued_bytes() + self.said - waiting,
-            frames: self.frames,
+            carried: self.carried(),
             skipped: self.consumer.skipped(),
             lag_ms,
             rtt: tcp.map(|tcp| tcp.rtt),

@@ -4,7 +4,7 @@
 use super::attempt::Established;
 use super::failure::Failure;
 use super::fanout::{Fanout, Joined};
-use super::line::{Did, Line};
+use super::line::{Carried, Did, Line};
 use super::push::Watch;
 use super::status::PushStatus;
 use super::transport::Wire;
@@ -170,6 +170,7 @@ impl<'a, W: Wire> Pump<'a, W> {
     fn did(&mut self, did: Did) -> Result<(), Failure> {
         if did.sent.writes > 0 {
             self.watch.sent(did.sent.bytes, did.sent.writes);
+            self.tell_carried(did.carried);
         }
         match did.read {
             None => Ok(()),
@@ -240,7 +241,6 @@ impl<'a, W: Wire> Pump<'a, W> {
             );
         }
         set(&figures.lag_ms, standing.lag_ms);
-        set(&figures.frames, self.before.frames + standing.frames);
         set(
             &figures.repaired,
             self.stream.repairs() - self.repairs_before,
@@ -249,8 +249,7 @@ impl<'a, W: Wire> Pump<'a, W> {
         let overtaken = dropped - figures.dropped.swap(dropped, Ordering::Relaxed);
         self.watch
             .looked(Duration::from_millis(standing.lag_ms), overtaken);
-        let bytes = self.before.bytes + standing.bytes;
-        set(&figures.bytes, bytes);
+        let bytes = self.tell_carried(standing.carried);
         let (millis_before, bytes_before) = self.second;
         let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         if let Some(bits) = (8000 * (bytes - bytes_before)).checked_div(millis - millis_before) {
@@ -258,6 +257,16 @@ impl<'a, W: Wire> Pump<'a, W> {
             self.second = (millis, bytes);
         }
         standing.is_stalled
+    }
+
+    /// Writes down what was sent so far; gives the bytes of all attempts.
+    fn tell_carried(&self, carried: Carried) -> u64 {
+        let figures = &self.status.figures;
+        let bytes = self.before.bytes + carried.bytes;
+        figures.bytes.store(bytes, Ordering::Relaxed);
+        let frames = self.before.frames + carried.frames;
+        figures.frames.store(frames, Ordering::Relaxed);
+        bytes
     }
 
     /// Says goodbye behind the last tag: a CDN that sees a plain close takes it for a crash, and may lose what it has not read.
