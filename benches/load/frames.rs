@@ -13,8 +13,8 @@ const KEYFRAME_FACTOR: u32 = 6;
 const AUDIO_INTERVAL: Duration = Duration::from_nanos(23_219_954);
 /// 128 kbit/s.
 const AUDIO_BYTES: usize = 371;
-/// Payloads of the headers that decoders want first.
-const VIDEO_HEADER: &[u8] = &[0x17, 0, 0, 0, 0, 1, 0x64, 0, 0x1F, 0xFF];
+/// Payloads of the headers that decoders want first. Some relays read them: this is x264's for 1280 x 720.
+const VIDEO_HEADER: &[u8] = b"\x17\0\0\0\0\x01\x64\0\x1f\xff\xe1\0\x1a\x67\x64\0\x1f\xac\xd9\x40\x50\x05\xbb\x01\x10\0\0\x03\0\x10\0\0\x03\x03\xc0\xf1\x83\x19\x60\x01\0\x06\x68\xeb\xe3\xcb\x22\xc0";
 const AUDIO_HEADER: &[u8] = &[0xAF, 0, 0x12, 0x10];
 const METADATA: &[u8] = b"\x02\x00\x0d@setDataFrame\x02\x00\x0aonMetaData\x08\0\0\0\0\0\0\x09";
 
@@ -61,8 +61,12 @@ impl Frames {
         let image =
             |kind, prefix: &[u8], size: u32| Image::new(kind, prefix, size, stream_id, chunk_size);
         Self {
-            key: image(Kind::Video, &[0x17, 1, 0, 0, 0], inter * KEYFRAME_FACTOR),
-            inter: image(Kind::Video, &[0x27, 1, 0, 0, 0], inter),
+            key: image(
+                Kind::Video,
+                &picture(0x17, 0x65, inter * KEYFRAME_FACTOR),
+                inter * KEYFRAME_FACTOR,
+            ),
+            inter: image(Kind::Video, &picture(0x27, 0x41, inter), inter),
             audio: image(Kind::Audio, &[0xAF, 1], AUDIO_BYTES as u32),
             gop,
             video_interval: Duration::from_secs(1) / options.fps,
@@ -117,6 +121,13 @@ impl Frames {
     pub fn is_header(payload: &[u8]) -> bool {
         payload == VIDEO_HEADER || payload == AUDIO_HEADER
     }
+}
+
+/// What stands before a picture of so many bytes: a tag's head, and that of one NAL unit.
+fn picture(head: u8, nal: u8, size: u32) -> Vec<u8> {
+    let head = [head, 1, 0, 0, 0];
+    let length = size - head.len() as u32 - 4;
+    [&head[..], &length.to_be_bytes(), &[nal]].concat()
 }
 
 impl Image {
