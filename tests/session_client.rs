@@ -242,6 +242,18 @@ fn stream_numbers() {
 }
 
 #[test]
+fn an_error_names_the_stage_that_it_came_in_however_much_was_read_at_once() {
+    let mut push = Push::usual();
+    push.mouth.result(1.0, &[connect_success()]);
+    push.mouth.result(4.0, &[1.0.into()]);
+    push.mouth
+        .message(3, MessageType::COMMAND_AMF0, 0, 0, b"\xff");
+    let error = push.try_events().expect_err("no command begins so");
+    assert_eq!(error.stage, Stage::Publish);
+    assert_eq!(push.session.stage(), Stage::Publish);
+}
+
+#[test]
 fn goodbyes_take_back_what_was_said() {
     let goodbye = |mut push: Push| {
         push.heard();

@@ -137,8 +137,8 @@ impl ClientSession {
         input: &mut &[u8],
         now: Duration,
     ) -> Result<Option<ClientEvent>, ClientError> {
-        let stage = self.stage();
         self.read_on(input, now).map_err(|fault| {
+            let stage = self.stage();
             self.step = Step::Over(stage);
             ClientError { stage, fault }
         })
