@@ -24,13 +24,18 @@ pub(super) fn description(text: &str) -> String {
 
 /// A peer's status code, bounded and reduced to the letters that codes are made of; a key that was put there is masked.
 pub(super) fn code(text: &str, name: &Secret) -> String {
-    let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let bounded: String = text.chars().take(STATUS_CODE_CHARS_MAX).collect();
-    let key = name.expose().split('?').next().unwrap_or_default();
-    mask_text(&bounded, &[name, &Secret::from(key)])
-        .chars()
-        .filter(|c| plain(c) || *c == '*')
-        .collect()
+    let key = Secret::from(name.expose().split('?').next().unwrap_or_default());
+    let masked = plain(&mask_text(&bounded, &[name, &key]));
+    // What was left out may have stood inside the key, and is left out of a key too.
+    let names = [name, &key].map(|secret| Secret::from(plain(secret.expose())));
+    mask_text(&masked, &names.each_ref())
+}
+
+/// The letters that codes are made of, and those of a mask.
+fn plain(text: &str) -> String {
+    let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '*');
+    text.chars().filter(is_plain).collect()
 }
 
 /// Control characters, line and paragraph separators, and the marks that reorder or hide what stands around them.
@@ -68,6 +73,10 @@ mod tests {
         );
         assert_eq!(code("Net Stream\n\u{1b}[2J", &name), "NetStream2J");
         assert_eq!(code("No.s3cr3t-key", &name), "No.***");
+        assert_eq!(code("No.s3cr3t\u{1}-key", &name), "No.***");
+        let odd = Secret::from("s3cr3t+key/x");
+        assert_eq!(code("No.s3cr3t+key/x", &odd), "No.***");
+        assert_eq!(code("No.s3cr3tkeyx", &odd), "No.***");
         assert_eq!(code(&"x".repeat(1000), &name).len(), STATUS_CODE_CHARS_MAX);
     }
 }
