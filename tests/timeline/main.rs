@@ -4,5 +4,6 @@
 
 mod laws;
 mod maladies;
+mod promises;
 mod script;
 mod sync;
