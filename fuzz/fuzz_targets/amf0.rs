@@ -1,7 +1,4 @@
 //! AMF0 from the network.
 #![no_main]
 
-#[path = "../bodies/amf0.rs"]
-mod body;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| body::run(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aqueduct_fuzz::amf0::run(bytes));

@@ -1,7 +1,4 @@
 //! Chunks from the network, in pieces.
 #![no_main]
 
-#[path = "../bodies/chunk_reader.rs"]
-mod body;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| body::run(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aqueduct_fuzz::chunk_reader::run(bytes));

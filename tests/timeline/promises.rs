@@ -77,7 +77,8 @@ pub fn far_from_wraps(mut sent: Vec<Sent>) -> Vec<Sent> {
     sent
 }
 
-/// What is added to a track's stamps changes only where that is counted; `sent` is [`far_from_wraps`].
+/// What is added to a track's stamps changes only where that is counted; `sent` is [`far_from_wraps`], and has no more tracks than
+/// a timeline remembers.
 pub fn every_repair_is_counted(gap: GapPolicy, sent: &[Sent]) {
     let mut offsets: HashMap<Track, i64> = HashMap::new();
     for (sent, placed) in sent.iter().zip(placed(gap, sent)) {

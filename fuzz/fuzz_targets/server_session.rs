@@ -1,0 +1,4 @@
+//! A publisher's whole conversation.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| aqueduct_fuzz::server_session::run(bytes));
