@@ -14,6 +14,9 @@ use subtle::ConstantTimeEq;
 /// What stands where something secret stood.
 pub const MASK: &str = "***";
 
+/// Pieces of a name shorter than this are words such as `true` or `rtmp`, and not looked for in a CDN's text; in bytes.
+pub const ECHOED_PIECE_BYTES_MIN: usize = 6;
+
 /// Text that prints as `***`, whether by `Debug`, `Display` or serde.
 ///
 /// Two secrets are compared in a time that does not depend on where they differ.
@@ -181,6 +184,13 @@ pub fn mask_name(name: &str) -> String {
         .collect();
     text.push_str(query);
     text
+}
+
+/// The values of a query; a parameter without `=` is a value.
+pub fn parameters(query: &str) -> impl Iterator<Item = &str> {
+    query
+        .split(['&', '/', '?'])
+        .map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value))
 }
 
 /// A text of somebody else's, with every occurrence of these secrets hidden.

@@ -15,7 +15,7 @@ use std::net::Ipv6Addr;
 
 use percent_encoding::percent_decode_str;
 
-use crate::secret::{Secret, mask_text, mask_url};
+use crate::secret::{ECHOED_PIECE_BYTES_MIN, Secret, mask_text, mask_url, parameters};
 
 /// The longest URL, in bytes: scheme, host and user info beside the longest app and name.
 pub const URL_BYTES_MAX: usize = 4096;
@@ -28,9 +28,6 @@ pub const NAME_BYTES_MAX: usize = 2048;
 
 /// The longest host name, in bytes (RFC 1035, 2.3.4).
 const HOST_BYTES_MAX: usize = 253;
-
-/// Pieces of a name shorter than this are words such as `true` or `rtmp`, and not looked for in a CDN's text.
-const ECHOED_PIECE_BYTES_MIN: usize = 6;
 
 /// Why a text is no target's URL. No variant holds any of the text: it may be a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -300,13 +297,6 @@ impl PartialEq for TargetUrl {
 }
 
 impl Eq for TargetUrl {}
-
-/// The values of a query; a parameter without `=` is a value.
-fn parameters(query: &str) -> impl Iterator<Item = &str> {
-    query
-        .split(['&', '/', '?'])
-        .map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value))
-}
 
 impl fmt::Display for TargetUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,7 @@
 //! How is text that a peer wrote made fit to be stored and shown?
 
 use crate::rtmp::limits::{STATUS_CODE_CHARS_MAX, STATUS_DESCRIPTION_CHARS_MAX};
-use crate::secret::{Secret, mask_text};
+use crate::secret::{ECHOED_PIECE_BYTES_MIN, Secret, mask_text, parameters};
 
 /// A peer's sentence, bounded, with whatever could drive a terminal escaped. It may hold a key that the peer echoed.
 pub(super) fn description(text: &str) -> String {
@@ -22,14 +22,24 @@ pub(super) fn description(text: &str) -> String {
     shown
 }
 
-/// A peer's status code, bounded and reduced to the letters that codes are made of; a key that was put there is masked.
+/// A peer's status code, bounded and reduced to the letters that codes are made of; a key that was put there is masked, and
+/// so is each value of its query.
 pub(super) fn code(text: &str, name: &Secret) -> String {
     let bounded: String = text.chars().take(STATUS_CODE_CHARS_MAX).collect();
-    let key = Secret::from(name.expose().split('?').next().unwrap_or_default());
-    let masked = plain(&mask_text(&bounded, &[name, &key]));
+    let (key, query) = name.expose().split_once('?').unwrap_or((name.expose(), ""));
+    let values = parameters(query).filter(|value| value.len() >= ECHOED_PIECE_BYTES_MIN);
+    let secrets: Vec<&str> = [name.expose(), key].into_iter().chain(values).collect();
+    let shown = plain(&masked(
+        &bounded,
+        secrets.iter().map(|secret| (*secret).into()),
+    ));
     // What was left out may have stood inside the key, and is left out of a key too.
-    let names = [name, &key].map(|secret| Secret::from(plain(secret.expose())));
-    mask_text(&masked, &names.each_ref())
+    masked(&shown, secrets.iter().map(|secret| plain(secret).into()))
+}
+
+fn masked(text: &str, secrets: impl Iterator<Item = Secret>) -> String {
+    let secrets: Vec<Secret> = secrets.collect();
+    mask_text(text, &secrets.iter().collect::<Vec<_>>())
 }
 
 /// The letters that codes are made of, and those of a mask.
@@ -74,6 +84,9 @@ mod tests {
         assert_eq!(code("Net Stream\n\u{1b}[2J", &name), "NetStream2J");
         assert_eq!(code("No.s3cr3t-key", &name), "No.***");
         assert_eq!(code("No.s3cr3t\u{1}-key", &name), "No.***");
+        let signed = Secret::from("s3cr3t-key?sign=canary8token&x=1");
+        assert_eq!(code("No.canary8token", &signed), "No.***");
+        assert_eq!(code("No.canary8\u{1}token", &signed), "No.***");
         let odd = Secret::from("s3cr3t+key/x");
         assert_eq!(code("No.s3cr3t+key/x", &odd), "No.***");
         assert_eq!(code("No.s3cr3tkeyx", &odd), "No.***");
