@@ -442,6 +442,32 @@ fn the_next_input_goes_on_one_step_later() {
 }
 
 #[test]
+fn the_next_input_is_shown_behind_the_last_one() {
+    // The last picture's composition time, that of the next input's first, and where that one is placed.
+    let cases = [
+        (66, 66, 66),
+        (10, 66, 66),
+        // It is shown after some that would have come behind it.
+        (200, 66, 200),
+        // No encoder reorders so much.
+        (5000, 0, 566),
+    ];
+    for (last, first, expected) in cases {
+        let mut timeline = Timeline::default();
+        let shape = crate::script::shape(Track::VIDEO, aqueduct::media::Class::Inter);
+        let place = |timeline: &mut Timeline, wire, cts| {
+            let placed = timeline.place(&shape, wire, Some(cts), Duration::ZERO);
+            (placed.dts, placed.cts)
+        };
+        place(&mut timeline, 5000, 66);
+        assert_eq!(place(&mut timeline, 5033, last), (33, None));
+        timeline.begin_input();
+        assert_eq!(place(&mut timeline, 7, first), (expected, None), "{last}");
+        assert_eq!(timeline.repairs(), &Repairs::default());
+    }
+}
+
+#[test]
 fn tracks_beyond_the_bound_rise_all_the_same() {
     let mut timeline = Timeline::default();
     let mut last = std::collections::HashMap::new();

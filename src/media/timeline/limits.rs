@@ -31,6 +31,9 @@ pub(super) const LATE_TRACK_MAX: i64 = 5_000;
 /// How far a track that was there before may lie behind the first frame of the input that follows.
 pub(super) const LATE_RETURN_MAX: i64 = 1_000;
 
+/// How much later a new input may begin so that it is shown behind the last one. B frames reorder some hundred; more is no encoder's.
+pub(super) const JOIN_MAX: i64 = 500;
+
 /// How far tags without a frame (script data, seek marks) may lie ahead of the newest frame; more would push the track's frames.
 pub(super) const ASIDE_AHEAD_MAX: i64 = 200;
 

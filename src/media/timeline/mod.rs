@@ -21,7 +21,7 @@ use super::track::{MediaKind, Track};
 use super::unwrap::Unwrap;
 use epoch::{Candidate, Epoch, Epochs};
 use jumps::Jumps;
-use limits::{ASIDE_AHEAD_MAX, ASIDE_BEHIND_MAX, COMPOSITION_MAX, FORWARD_MAX};
+use limits::{ASIDE_AHEAD_MAX, ASIDE_BEHIND_MAX, COMPOSITION_MAX, FORWARD_MAX, JOIN_MAX};
 use pulse::{Verdict, is_pause, millis};
 use std::time::Duration;
 use track_clock::{Heard, Stamping, TrackClock, Tracks};
@@ -65,6 +65,8 @@ pub struct Timeline {
     epochs: Epochs,
     tracks: Tracks,
     front: Front,
+    /// When the latest picture of all is shown.
+    shown: Option<i64>,
     jumps: Jumps,
     repairs: Repairs,
 }
@@ -85,7 +87,8 @@ impl Timeline {
         }
     }
 
-    /// A new input follows: its first frame comes one step after the newest one, whatever its own clock says.
+    /// A new input follows: its first frame comes one step after the newest one, whatever its own clock says; and if it is a
+    /// picture, it is not shown before the last input's pictures are.
     pub fn begin_input(&mut self) {
         self.unwrap = Unwrap::default();
         self.source = None;
@@ -127,13 +130,17 @@ impl Timeline {
         }
         let (dts, late) = match clock.stamping {
             Stamping::Arrival { .. } => (self.place_by_arrival(shape.track, now), 0),
-            Stamping::Source => self.place_by_source(shape.track, src, heard, now),
+            Stamping::Source => self.place_by_source(shape.track, src, heard, cts, now),
         };
         self.front.reach(dts, now);
-        Placed {
+        let placed = Placed {
             dts,
             cts: self.place_composition(cts, late),
+        };
+        if let Some(cts) = placed.cts.or(cts) {
+            self.shown = self.shown.max(Some(dts + i64::from(cts)));
         }
+        placed
     }
 
     /// The moment at which a header or metadata of the track stands: where the track is, which is never after its next frame.
@@ -193,6 +200,7 @@ impl Timeline {
         track: Track,
         src: i64,
         heard: Heard,
+        cts: Option<i32>,
         now: Duration,
     ) -> (i64, i64) {
         self.epochs.retire(now);
@@ -219,7 +227,7 @@ impl Timeline {
                 }
                 epoch
             }
-            None => self.open(track, src, heard, now),
+            None => self.open(track, src, heard, cts, now),
         };
         let wanted = epoch.place(src);
         let clock = self.tracks.clock(track);
@@ -234,7 +242,14 @@ impl Timeline {
     }
 
     /// Begins a line with the frame, one step behind the newest place.
-    fn open(&mut self, track: Track, src: i64, heard: Heard, now: Duration) -> Epoch {
+    fn open(
+        &mut self,
+        track: Track,
+        src: i64,
+        heard: Heard,
+        cts: Option<i32>,
+        now: Duration,
+    ) -> Epoch {
         let is_first = self.epochs.current().is_none();
         let cause = if is_pause(heard.step, heard.silence) {
             RepairKind::Gap
@@ -248,7 +263,12 @@ impl Timeline {
             self.jumps.note(now);
         }
         let clock = self.tracks.clock(track);
-        let out = self.front.after(clock.step(), self.gap, now);
+        let mut out = self.front.after(clock.step(), self.gap, now);
+        if let (true, Some(cts), Some(shown)) = (is_first, cts, self.shown) {
+            // B frames have the last input's newest pictures shown later than the decoding times alone tell.
+            let behind = shown + clock.step() - i64::from(cts);
+            out = out.max(behind.min(out + JOIN_MAX));
+        }
         // Tags without a frame may have brought the track further.
         let out = clock.last_out().map_or(out, |last| out.max(last + 1));
         self.epochs.open(src, out, cause, now)
