@@ -22,7 +22,7 @@ fn main() {
     group.bench_function("append", |b| b.iter(|| stream.append()));
     for count in CURSORS {
         let mut stream = Stream::new();
-        let mut cursors: Vec<_> = (0..count).map(|_| Cursor::new()).collect();
+        let mut cursors: Vec<_> = (0..count).map(|_| Cursor::default()).collect();
         group.throughput(Throughput::Elements(count as u64));
         group.bench_function(BenchmarkId::new("append and drain", count), |b| {
             b.iter(|| {

@@ -133,6 +133,7 @@ impl Gateway {
             gate: StartGate::new(config.egress.starts_per_second),
             chunk_size: config.egress.chunk_size,
             tick,
+            start_clock: 0,
             watch: observer,
         });
         let supervisor = Supervisor::new(

@@ -6,12 +6,12 @@ use crate::egress::{self, Board};
 use crate::ingest::{self, Asked, Ended, NotPublished, Received, Refused};
 use crate::media::MediaKind;
 use crate::net::dial::DialClass;
-use crate::relay::{ClaimRefused, Hub};
+use crate::relay::{ClaimRefused, Hub, Recycle};
 use crate::rtmp::session::Action;
 use crate::rule::{Role, StreamKey, TargetUrl};
 use crate::telemetry::events::{
     ConnectionRejected, PublishEnded, PublishRefused, PublishStarted, Push, TargetBackingOff,
-    TargetFailed, TargetLive, TargetStopped, TargetSwitched,
+    TargetFailed, TargetLive, TargetRecycled, TargetStopped, TargetSwitched,
 };
 use crate::telemetry::labels::{
     DropReason, PublishEnd, PublishRefusal, Rejection, RepairKind, Setback,
@@ -143,6 +143,14 @@ impl egress::Watch for Observer {
         let (reason, detail) = (setback(failure), failure);
         let url = push.url();
         let push = named(push, &url);
+        if let Failure::Recycled(_) = failure {
+            return TargetRecycled {
+                push,
+                reason,
+                detail,
+            }
+            .emit(&self.metrics);
+        }
         match wait {
             Some(retry_in) => TargetBackingOff {
                 push,
@@ -256,6 +264,8 @@ fn setback(failure: &Failure) -> Setback {
         Failure::Ended(_) => Setback::Ended,
         Failure::Closed(_) => Setback::Closed,
         Failure::Stalled(_) | Failure::Stalls { .. } => Setback::Stalled,
+        Failure::Recycled(Recycle::Codec) => Setback::Codec,
+        Failure::Recycled(Recycle::Clock) => Setback::Clock,
         Failure::Io(_) => Setback::Reset,
     }
 }

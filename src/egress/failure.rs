@@ -2,6 +2,7 @@
 
 use crate::net::dial::DialError;
 use crate::net::tls::TlsError;
+use crate::relay::Recycle;
 use crate::rtmp::handshake::HandshakeError;
 use crate::rtmp::limits::{AUTH_ROUNDS_MAX, REDIRECTS_MAX};
 use crate::rtmp::session::client::{ClientError, Ended, Refused};
@@ -66,6 +67,9 @@ pub enum Failure {
         /// The last stall, in words.
         last: String,
     },
+    /// We have ended the session, since what follows needs another one.
+    #[error("{}", recycled_words(.0))]
+    Recycled(Recycle),
     /// The connection broke.
     #[error("connection: {0}")]
     Io(#[from] io::Error),
@@ -84,6 +88,8 @@ pub enum Failure {
 /// What follows from a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
+    /// Another attempt at once.
+    Now,
     /// Another attempt, later.
     Backoff,
     /// Another attempt once the target has forgotten our last session.
@@ -103,6 +109,7 @@ impl Failure {
                 Action::RetryBusy => Next::Busy,
                 Action::Permanent => Next::Never,
             },
+            Self::Recycled(_) => Next::Now,
             Self::BadRedirect
             | Self::NoCredentials
             | Self::AuthRounds
@@ -139,6 +146,13 @@ impl Failure {
             Self::Ended(ended) => ended_words(&ended.code, &masked(&ended.description)),
             ours => ours.to_string(),
         }
+    }
+}
+
+fn recycled_words(why: &Recycle) -> &'static str {
+    match why {
+        Recycle::Codec => "the stream has another codec, which needs a new session",
+        Recycle::Clock => "the session's clock nears its end, so another one begins",
     }
 }
 

@@ -8,7 +8,7 @@ use super::lag::Flight;
 use super::transport::Wire;
 use crate::media::Tag;
 use crate::relay::limits::DRAIN_BYTES;
-use crate::relay::{Consumer, Drained, Fresh};
+use crate::relay::{Consumer, Drained, Fresh, Recycle};
 use crate::rtmp::chunk::Outbox;
 use crate::rtmp::session::client::MediaFraming;
 use bytes::BytesMut;
@@ -85,8 +85,17 @@ pub(super) struct Did {
     pub(super) sent: Sent,
     /// All that was sent so far, by whomever.
     pub(super) carried: Carried,
-    /// The stream has ended, and all of it was sent.
-    pub(super) ended: bool,
+    /// Set once all that the target is to have was sent.
+    pub(super) through: Option<Through>,
+}
+
+/// Why nothing more is sent to a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Through {
+    /// The stream has ended.
+    Ended,
+    /// What follows is for another session.
+    Recycle(Recycle),
 }
 
 /// What a line has carried so far.
@@ -151,7 +160,7 @@ impl<W: Wire> Line<W> {
             Poll::Ready(count) => Some(count),
             Poll::Pending => None,
         };
-        let (sent, ended) = match (ends.work(cx), read) {
+        let (sent, through) = match (ends.work(cx), read) {
             (Ok(None), None) => return Poll::Pending,
             (Ok(worked), _) => worked.unwrap_or_default(),
             (Err(error), None) => return Poll::Ready(Err(error)),
@@ -165,7 +174,7 @@ impl<W: Wire> Line<W> {
             read,
             sent,
             carried: ends.carried(),
-            ended,
+            through,
         }))
     }
 
@@ -283,8 +292,8 @@ impl<W: Wire> Ends<W> {
         Ok((sent, written == bytes.len() && !self.unflushed))
     }
 
-    /// What the task does where it serves the line; none where there is nothing to be done now. The flag is the stream's end.
-    fn work(&mut self, cx: &mut Context<'_>) -> io::Result<Option<(Sent, bool)>> {
+    /// What the task does where it serves the line; none where there is nothing to be done now.
+    fn work(&mut self, cx: &mut Context<'_>) -> io::Result<Option<(Sent, Option<Through>)>> {
         self.task.clone_from(cx.waker());
         if let Some(error) = self.broken.take() {
             return Err(error);
@@ -295,17 +304,18 @@ impl<W: Wire> Ends<W> {
         let drained = self.refill();
         let was_unflushed = self.unflushed;
         let sent = self.write(cx)?;
-        let mut ended = false;
+        let mut through = None;
         if self.is_empty() {
             match drained {
                 Drained::CaughtUp => self.served = Served::OnTurn,
-                Drained::Ended(_) => ended = true,
+                Drained::Ended(_) => through = Some(Through::Ended),
+                Drained::Recycle(why) => through = Some(Through::Recycle(why)),
                 Drained::More => {}
             }
         }
         let flushed = was_unflushed && !self.unflushed;
-        let did = sent.writes > 0 || flushed || ended;
-        Ok(did.then_some((sent, ended)))
+        let did = sent.writes > 0 || flushed || through.is_some();
+        Ok(did.then_some((sent, through)))
     }
 
     /// Takes from the ring what the target is to have next.

@@ -4,12 +4,12 @@
 use super::attempt::Established;
 use super::failure::Failure;
 use super::fanout::{Fanout, Joined};
-use super::line::{Carried, Did, Line};
+use super::line::{Carried, Did, Line, Through};
 use super::push::Watch;
 use super::status::PushStatus;
 use super::transport::Wire;
 use crate::net::close::close_gracefully;
-use crate::relay::{Consumer, Stream, Tick};
+use crate::relay::{Consumer, Recycle, Stream, Tick};
 use crate::rtmp::session::client::{ClientEvent, ClientSession};
 use crate::rule::TargetUrl;
 use bytes::BytesMut;
@@ -43,6 +43,8 @@ pub(super) enum Over {
     StreamEnded,
     /// It was told to stop.
     Stopped,
+    /// What follows is for another session; all before it was sent.
+    Recycled(Recycle),
     /// It failed.
     Failed(Failure),
 }
@@ -152,10 +154,12 @@ impl<'a, W: Wire> Pump<'a, W> {
                         Ok(did) => did,
                         Err(error) => return Err(self.last_words(error).await),
                     };
-                    let all_sent = did.ended;
+                    let through = did.through;
                     self.did(did)?;
-                    if all_sent {
-                        return Ok(Over::StreamEnded);
+                    match through {
+                        Some(Through::Ended) => return Ok(Over::StreamEnded),
+                        Some(Through::Recycle(why)) => return Ok(Over::Recycled(why)),
+                        None => {}
                     }
                 }
             }

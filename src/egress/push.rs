@@ -10,7 +10,7 @@ use super::probe::Probe;
 use super::pump::{Over, Pump};
 use super::retries::{Other, Retries, Setback};
 use super::status::{Board, PushStatus, TargetState};
-use crate::relay::{Stream, Tick};
+use crate::relay::{Consumer, Stream, Tick};
 use crate::rtmp::session::client::Enhanced;
 use std::pin::pin;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub struct Egress {
     pub gate: StartGate,
     /// The chunk size towards targets whose rule has none of its own, in bytes.
     pub chunk_size: u32,
+    /// What a session's clock begins with, in milliseconds: 0, but for whoever wants to see it come near its end.
+    pub start_clock: u32,
     /// The gateway's beat, at which targets are looked after too.
     pub tick: Tick,
     /// Told what happens.
@@ -164,6 +166,7 @@ impl Push {
         }
         self.status.connecting();
         let began = Instant::now();
+        let consumer = self.stream.consume_from(self.egress.start_clock);
         let manner = Manner {
             chunk_size: self.chunk_size(),
             enhanced: enhanced(&self.stream),
@@ -179,20 +182,22 @@ impl Push {
         };
         self.status.live();
         self.egress.watch.live(&self.status, began.elapsed());
-        self.carry(established, repairs_before, well_for).await
+        self.carry(established, consumer, repairs_before, well_for)
+            .await
     }
 
     /// Carries the stream to a target that takes it.
     async fn carry(
         &self,
         established: Established,
+        consumer: Consumer,
         repairs_before: u64,
         well_for: Option<Duration>,
     ) -> Outcome {
         let since = Instant::now();
         let pump = Pump::new(
             established,
-            self.stream.consume(),
+            consumer,
             &self.fanout,
             self.egress.tick,
             repairs_before,
@@ -210,6 +215,7 @@ impl Push {
             Over::StreamEnded => Outcome::Cut(Cut::StreamEnded),
             Over::Stopped if self.stop.is_cancelled() => Outcome::Cut(Cut::Stopped),
             Over::Stopped => Outcome::Left(since.elapsed()),
+            Over::Recycled(why) => failed(Failure::Recycled(why), Some(since.elapsed()), other),
             Over::Failed(failure) => failed(failure, Some(since.elapsed()), other),
         }
     }

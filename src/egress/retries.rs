@@ -22,6 +22,10 @@ const FAST_CLOSES_MAX: u32 = 8;
 /// So many stalls in a row are an answer, too: a target that took nothing for five minutes is too slow for this stream.
 const STALLS_MAX: u32 = 10;
 
+/// A session that was ended for another one after less than this was not worth it: an encoder that changes its codec all the time
+/// is no reason to call a target all the time.
+const RECYCLE_CALM: Duration = Duration::from_secs(10);
+
 /// What is known of the URL that a push is not at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Other {
@@ -99,7 +103,7 @@ impl Retries {
         }
         let here = self.at(self.role);
         let failure = here.count(failure, held);
-        let rest = here.rest(&failure, now);
+        let rest = here.rest(&failure, held, now);
         let is_enough = rest.is_none() || here.failures >= FAILURES_MAX;
         // On the backup, what broke is an occasion to return that costs nobody anything.
         let is_occasion = self.role == Role::Backup && held.is_some() && other == Other::Well;
@@ -169,6 +173,10 @@ impl Target {
     /// Counts a failure, and turns one too many of a kind into an answer for good.
     fn count(&mut self, failure: Failure, held: Option<Duration>) -> Failure {
         self.held(held.unwrap_or_default());
+        if let Failure::Recycled(_) = failure {
+            // We have ended it, and nothing has failed.
+            return failure;
+        }
         self.failures = self.failures.saturating_add(1);
         match (failure, held) {
             (last @ Failure::Stalled(_), _) => {
@@ -199,9 +207,15 @@ impl Target {
     }
 
     /// How long to rest, by the failure's class; none where the target is given up.
-    fn rest(&mut self, failure: &Failure, now: Duration) -> Option<Duration> {
+    fn rest(
+        &mut self,
+        failure: &Failure,
+        held: Option<Duration>,
+        now: Duration,
+    ) -> Option<Duration> {
         let rest = match failure.next() {
-            Next::Backoff => Some(self.usual.next()),
+            Next::Now if held >= Some(RECYCLE_CALM) => Some(Duration::ZERO),
+            Next::Now | Next::Backoff => Some(self.usual.next()),
             Next::Busy if !self.busy.is_exhausted() => Some(self.busy.next()),
             Next::Busy | Next::Never => None,
         };

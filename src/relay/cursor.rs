@@ -1,8 +1,9 @@
 //! A target's place in a ring: where it begins, what it is given next, and where it goes on after it fell behind.
 
 use super::headers::Headers;
+use super::limits::{CLOCK_MAX_MS, CLOCK_RECYCLE_MS};
 use super::outflow::Fresh;
-use super::ring::Ring;
+use super::ring::{LineupId, Ring};
 use crate::media::{Class, MediaKind, Tag};
 use std::sync::Arc;
 
@@ -10,7 +11,11 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub struct Cursor {
     state: State,
-    /// The stream's time that is 0 for the target; set by its first frame.
+    /// What the target's session was begun for.
+    lineup: LineupId,
+    /// The time of its first frame for the target, in milliseconds.
+    clock: u32,
+    /// The same frame's time on the stream's clock, once there is one.
     base: Option<i64>,
     skipped: u64,
 }
@@ -40,18 +45,34 @@ pub enum Reached {
     Budget,
     /// The ring has no start point yet.
     NoStart,
+    /// What follows is for another session of the target.
+    Recycle(Recycle),
+}
+
+/// Why a target's session is ended, properly and at a start point, for another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recycle {
+    /// A track has another codec, which few targets take within a session.
+    Codec,
+    /// The session's clock nears 2^31 ms.
+    Clock,
 }
 
 impl Cursor {
-    /// A cursor that begins at the newest start point there is, as soon as there is one.
-    pub fn new() -> Self {
-        Self::default()
+    /// A cursor that begins at the newest start point there is, as soon as there is one, for a session that is begun with these
+    /// codecs. `clock` is the time of its first frame for the target, in milliseconds.
+    pub fn new(lineup: LineupId, clock: u32) -> Self {
+        Self {
+            lineup,
+            clock,
+            ..Self::default()
+        }
     }
 
     /// Gives `sink` the next tags with their time for this target, until about `budget` bytes are passed.
     ///
     /// A cursor that begins, or that was overtaken, first gives the headers in force at its start point. The time is in
-    /// milliseconds since the target's first frame; a target that lives for 49 days sees it wrap, as RTMP has it.
+    /// milliseconds; a cursor that has come near 2^31 of them goes no further.
     pub fn drain(
         &mut self,
         ring: &Ring,
@@ -59,36 +80,49 @@ impl Cursor {
         mut sink: impl FnMut(&Tag, u32),
     ) -> Reached {
         let mut passed = 0;
-        if !self.ensure_reading(ring, &mut sink) {
-            return Reached::NoStart;
+        if let Some(reached) = self.ensure_reading(ring, &mut sink) {
+            return reached;
         }
         let State::Reading { next, picture } = &mut self.state else {
             return Reached::NoStart;
         };
-        let base = self.base.unwrap_or_default();
-        while let Some(tag) = ring.at(*next) {
+        let (clock, base) = (self.clock, self.base.unwrap_or_default());
+        let end = ring.end_of(self.lineup);
+        while *next < end
+            && let Some(tag) = ring.at(*next)
+        {
             if passed >= budget {
                 return Reached::Budget;
+            }
+            let at = time(tag.dts, base, clock);
+            if at >= CLOCK_RECYCLE_MS && (at >= CLOCK_MAX_MS || ring.is_start(*next)) {
+                return Reached::Recycle(Recycle::Clock);
             }
             *next += 1;
             if is_wanted(tag, base, picture) {
                 passed += tag.payload.len();
-                sink(tag, stamp(tag.dts, base));
+                sink(tag, at as u32);
             }
+        }
+        if *next >= end {
+            return Reached::Recycle(Recycle::Codec);
         }
         Reached::End
     }
 
     /// The stream's time that is 0 for a target which is to be given just what is fresh: it stands in front of it, and wants all
-    /// of it. Others drain the ring.
+    /// of it in its present session. Others drain the ring.
     pub fn in_step(&self, fresh: &Fresh) -> Option<i64> {
         let State::Reading { next, picture } = self.state else {
             return None;
         };
         let wants_pictures = picture == Picture::Running || !fresh.has_pictures();
-        let in_step = next == fresh.from() && wants_pictures;
-        self.base
-            .filter(|&base| in_step && fresh.is_all_after(base))
+        let in_step = next == fresh.from() && wants_pictures && fresh.lineup() == self.lineup;
+        let base = self
+            .base
+            .filter(|&base| in_step && fresh.is_all_after(base))?;
+        let newest = time(fresh.newest_dts()?, base, self.clock);
+        (newest < CLOCK_RECYCLE_MS).then(|| base - i64::from(self.clock))
     }
 
     /// It was given what is fresh, for which it was [`in_step`](Self::in_step).
@@ -115,21 +149,28 @@ impl Cursor {
         self.skipped
     }
 
-    fn ensure_reading(&mut self, ring: &Ring, sink: &mut impl FnMut(&Tag, u32)) -> bool {
+    /// Goes to a start point where it has to; none where it can read.
+    fn ensure_reading(&mut self, ring: &Ring, sink: &mut impl FnMut(&Tag, u32)) -> Option<Reached> {
         let overtaken = match self.state {
             State::Waiting => None,
-            State::Reading { next, .. } if next >= ring.first() => return true,
+            State::Reading { next, .. } if next >= ring.first() => return None,
             State::Reading { next, .. } => Some(next),
         };
         let Some(start) = ring.newest_start() else {
             // The gap is counted once, when a start point tells how wide it is.
-            return false;
+            return Some(Reached::NoStart);
         };
+        if start.lineup != self.lineup {
+            return Some(Reached::Recycle(Recycle::Codec));
+        }
         if let Some(next) = overtaken {
             self.skipped += start.place.saturating_sub(next);
         }
         let base = *self.base.get_or_insert(start.dts);
-        send_headers(&start.headers, stamp(start.dts, base), sink);
+        let at = time(start.dts, base, self.clock);
+        if at < CLOCK_MAX_MS {
+            send_headers(&start.headers, at as u32, sink);
+        }
         let begins_with_picture = ring
             .at(start.place)
             .is_some_and(|tag| tag.shape.class == Class::Keyframe);
@@ -141,7 +182,7 @@ impl Cursor {
                 Picture::WantsKeyframe
             },
         };
-        true
+        None
     }
 }
 
@@ -164,9 +205,15 @@ fn is_wanted(tag: &Tag, base: i64, picture: &mut Picture) -> bool {
     }
 }
 
-/// The low 32 bits of the time since the target's first frame, as RTMP carries it.
+/// The low 32 bits of the time since `base`, as RTMP carries it.
 pub(super) fn stamp(dts: i64, base: i64) -> u32 {
     (dts - base).max(0) as u32
+}
+
+/// A tag's time for a target whose first frame was at `base` on the stream's clock, and at `clock` on its own. What stands before
+/// that frame is given its time.
+fn time(dts: i64, base: i64, clock: u32) -> i64 {
+    i64::from(clock) + (dts - base).max(0)
 }
 
 #[cfg(test)]
@@ -207,7 +254,7 @@ mod tests {
             inter(2033),
             audio(2040),
         ]);
-        let mut cursor = Cursor::new();
+        let mut cursor = Cursor::default();
         let expected = [
             (Class::Metadata, 0),
             (Class::SequenceHeader, 0),
@@ -223,7 +270,7 @@ mod tests {
     #[test]
     fn a_target_that_comes_before_the_first_keyframe_waits_for_it() {
         let mut ring = filled([avc_header(1)]);
-        let mut cursor = Cursor::new();
+        let mut cursor = Cursor::default();
         assert_eq!(cursor.drain(&ring, ALL, |_, _| {}), Reached::NoStart);
         ring.append(key(70), Duration::ZERO);
         assert_eq!(
@@ -235,7 +282,7 @@ mod tests {
     #[test]
     fn a_budget_ends_a_drain_between_two_tags() {
         let ring = filled([avc_header(1), key(0), inter(33), inter(66)]);
-        let mut cursor = Cursor::new();
+        let mut cursor = Cursor::default();
         let mut count = 0;
         while cursor.drain(&ring, 1, |_, _| count += 1) == Reached::Budget {}
         assert_eq!(count, 4);
@@ -248,7 +295,7 @@ mod tests {
             ..RingLimits::default()
         };
         let mut ring = Ring::new(limits);
-        let mut cursor = Cursor::new();
+        let mut cursor = Cursor::default();
         for tag in [avc_header(1), key(0), inter(33)] {
             ring.append(tag, Duration::ZERO);
         }
@@ -269,7 +316,7 @@ mod tests {
     fn pictures_that_join_an_audio_stream_wait_for_their_keyframe() {
         let mut ring = filled([aac_header(), audio(0)]);
         ring.append(audio(1000), Duration::from_secs(1));
-        let mut cursor = Cursor::new();
+        let mut cursor = Cursor::default();
         assert_eq!(drained(&mut cursor, &ring).len(), 3);
         for tag in [
             avc_header(1),
@@ -295,6 +342,100 @@ mod tests {
         );
     }
 
+    fn hevc_header() -> Tag {
+        let payload = b"\x90hvc1\x01";
+        Tag {
+            shape: crate::media::Shape::of(MediaKind::Video, payload),
+            dts: 60,
+            payload: payload[..].into(),
+        }
+    }
+
+    #[test]
+    fn a_targets_clock_begins_where_it_is_told_to() {
+        let ring = filled([
+            avc_header(1),
+            aac_header(),
+            key(500),
+            audio(480),
+            inter(533),
+        ]);
+        let mut cursor = Cursor::new(LineupId::default(), 0xFF_FFF0);
+        let times: Vec<_> = drained(&mut cursor, &ring)
+            .iter()
+            .map(|got| got.1)
+            .collect();
+        assert_eq!(times, [0xFF_FFF0, 0xFF_FFF0, 0xFF_FFF0, 0x100_0011]);
+    }
+
+    #[test]
+    fn a_session_ends_before_its_clock_does_at_a_start_point_or_anywhere() {
+        let minute = 60_000;
+        assert_eq!(CLOCK_RECYCLE_MS, (1 << 31) - 120 * minute);
+        assert_eq!(CLOCK_MAX_MS, (1 << 31) - 30 * minute);
+        let clock = u32::try_from(CLOCK_RECYCLE_MS).unwrap();
+        let begun = || Cursor::new(LineupId::default(), clock - 1000);
+        let mut ring = filled([avc_header(1), key(0), inter(999)]);
+        let (mut cursor, mut late) = (begun(), begun());
+        assert_eq!(drained(&mut cursor, &ring).len(), 3);
+        assert_eq!(drained(&mut late, &ring).len(), 3);
+        for tag in [inter(1033), key(1066), inter(1100)] {
+            ring.append(tag, Duration::ZERO);
+        }
+        let mut last = 0;
+        for _ in 0..2 {
+            let reached = cursor.drain(&ring, ALL, |_, at| last = at);
+            assert_eq!(reached, Reached::Recycle(Recycle::Clock));
+            assert_eq!(last, clock + 33, "it is whole up to the keyframe");
+        }
+        let mut next = Cursor::new(LineupId::default(), 0);
+        let expected = [
+            (Class::SequenceHeader, 0),
+            (Class::Keyframe, 0),
+            (Class::Inter, 34),
+        ];
+        assert_eq!(drained(&mut next, &ring), expected);
+
+        // A GOP that does not end.
+        let mut ring = filled([avc_header(1), key(0), inter(999)]);
+        assert_eq!(drained(&mut late, &ring).len(), 0);
+        let left = CLOCK_MAX_MS - i64::from(clock) + 1000;
+        for dts in [left - 1, left, left + (1 << 40)] {
+            ring.append(inter(dts), Duration::ZERO);
+        }
+        let reached = late.drain(&ring, ALL, |_, at| last = at);
+        assert_eq!(reached, Reached::Recycle(Recycle::Clock));
+        assert_eq!(i64::from(last), CLOCK_MAX_MS - 1);
+    }
+
+    #[test]
+    fn a_session_is_given_nothing_from_behind_another_codec() {
+        let mut ring = filled([avc_header(1), key(0), inter(33)]);
+        let before = ring.lineup();
+        let mut slow = Cursor::new(before, 0);
+        let mut waiting = Cursor::new(before, 0);
+        slow.drain(&ring, 1, |_, _| {});
+        ring.change_codec(&hevc_header().shape);
+        ring.append(hevc_header(), Duration::ZERO);
+        let mut got = Vec::new();
+        let reached = slow.drain(&ring, ALL, |tag, _| got.push(tag.shape.class));
+        assert_eq!(reached, Reached::Recycle(Recycle::Codec));
+        assert_eq!(got.last(), Some(&Class::Inter), "all before it");
+        assert_eq!(waiting.drain(&ring, ALL, |_, _| {}), Reached::NoStart);
+        let payload = b"\x91hvc1\0\0\0\x26";
+        let keyframe = Tag {
+            shape: crate::media::Shape::of(MediaKind::Video, payload),
+            dts: 60,
+            payload: payload[..].into(),
+        };
+        ring.append(keyframe, Duration::ZERO);
+        let reached = waiting.drain(&ring, ALL, |_, _| panic!("it is not for it"));
+        assert_eq!(reached, Reached::Recycle(Recycle::Codec));
+        let mut next = Cursor::new(ring.lineup(), 0);
+        let expected = [(Class::SequenceHeader, 0), (Class::Keyframe, 0)];
+        assert_eq!(drained(&mut next, &ring), expected);
+    }
+
     proptest! {
         /// Whatever a stream does and however a target is drained: it begins with a header and a keyframe, time never steps
         /// back, and after a gap comes a keyframe.
@@ -304,7 +445,7 @@ mod tests {
         ) {
             let limits = RingLimits { bytes: cap * (TAG_OVERHEAD_BYTES + 6), ..RingLimits::default() };
             let mut ring = Ring::new(limits);
-            let mut cursor = Cursor::new();
+            let mut cursor = Cursor::default();
             ring.append(avc_header(1), Duration::ZERO);
             let (mut dts, mut last, mut skipped, mut begun) = (0, 0, 0, false);
             for (action, budget) in script {

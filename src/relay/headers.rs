@@ -1,7 +1,7 @@
 //! What a decoder, and a CDN, must be given before any media: metadata and the newest sequence header of every track.
 
 use super::limits::{HEADERS_BYTES_MAX, HEADERS_MAX};
-use crate::media::{Class, Codec, MediaKind, Tag, Track};
+use crate::media::{Class, Codec, MediaKind, Shape, Tag, Track};
 
 /// The kept tags of a stream, in the order in which a target gets them: metadata, video, audio.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +47,11 @@ impl Headers {
         Kept::Changed
     }
 
+    /// Lets go what is kept of the track.
+    pub fn forget(&mut self, track: Track) {
+        self.tags.retain(|kept| kept.shape.track != track);
+    }
+
     /// Whether a frame of the track can be decoded with what is kept.
     pub fn serves(&self, track: Track, codec: Codec) -> bool {
         !codec.needs_header()
@@ -54,6 +59,17 @@ impl Headers {
                 .tags
                 .iter()
                 .any(|kept| kept.shape.class == Class::SequenceHeader && kept.shape.track == track)
+    }
+
+    /// Whether a frame is in another codec than the header of its track, so that nobody could decode it.
+    pub fn contradict(&self, frame: &Shape) -> bool {
+        frame.class.is_frame()
+            && frame.codec != Codec::None
+            && self.tags.iter().any(|kept| {
+                kept.shape.class == Class::SequenceHeader
+                    && kept.shape.track == frame.track
+                    && kept.shape.codec != frame.codec
+            })
     }
 
     /// Whether the stream has said that it has video.
@@ -86,7 +102,6 @@ fn rank(tag: &Tag) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::Shape;
     use bytes::Bytes;
 
     fn tag(kind: MediaKind, payload: &[u8]) -> Tag {
@@ -108,6 +123,26 @@ mod tests {
         }
         let order: Vec<_> = headers.iter().map(|kept| kept.shape.track.kind).collect();
         assert_eq!(order, [MediaKind::Data, MediaKind::Video, MediaKind::Audio]);
+    }
+
+    #[test]
+    fn a_frame_in_another_codec_than_its_header_is_of_no_use() {
+        let mut headers = Headers::default();
+        let video = |payload: &[u8]| Shape::of(MediaKind::Video, payload);
+        let hevc = b"\x91hvc1\x00\x00\x00";
+        assert!(!headers.contradict(&video(hevc)), "it may still come");
+        headers.keep(&tag(MediaKind::Video, b"\x17\x00\x00\x00\x00\x01"));
+        assert!(headers.contradict(&video(hevc)));
+        for of_its_own in [
+            &b"\x27\x01\x00\x00\x00"[..],
+            b"\x91avc1\x00\x00\x00",
+            b"\x96\x01hvc1",
+            b"\x57\x00",
+        ] {
+            assert!(!headers.contradict(&video(of_its_own)), "{of_its_own:?}");
+        }
+        headers.forget(Track::VIDEO);
+        assert!(!headers.contradict(&video(hevc)));
     }
 
     #[test]

@@ -41,6 +41,14 @@ impl Intake {
             self.figures.drops.malformed += 1;
             return;
         }
+        // A tag of one byte has nothing in it that is coded.
+        if payload.len() > 1 && self.ring.changes_codec(&shape) {
+            self.change_codec(&shape, now);
+        }
+        if self.ring.headers().contradict(&shape) {
+            self.figures.drops.no_header += 1;
+            return;
+        }
         if shape.class.is_kept() {
             let dts = self.timeline.place_of_header(shape.track);
             self.append(
@@ -72,6 +80,14 @@ impl Intake {
         self.ring.begin_window();
         let left = self.opening.finish(self.ring.headers());
         self.admit(left, now);
+    }
+
+    /// What waits for a header in the codec before is judged by those that came.
+    fn change_codec(&mut self, shape: &Shape, now: Duration) {
+        let left = self.opening.finish(self.ring.headers());
+        self.admit(left, now);
+        self.opening = Opening::new();
+        self.ring.change_codec(shape);
     }
 
     fn place(&mut self, shape: Shape, wire: u32, payload: Bytes, now: Duration) -> Tag {
@@ -157,6 +173,21 @@ mod tests {
         assert_eq!(dts, [0, 10, 33, 66, 67, 99]);
         assert_eq!(intake.figures.drops.before_keyframe, 3);
         assert_eq!(intake.timeline.repairs().total(), 0);
+    }
+
+    #[test]
+    fn what_waits_for_a_header_goes_before_another_codec() {
+        let mut intake = Intake::new(RingLimits::default());
+        push(&mut intake, &[(0, VIDEO_HEADER), (0, KEY), (20, AUDIO)]);
+        push(&mut intake, &[(33, INTER), (40, AUDIO_HEADER)]);
+        let before = intake.ring.lineup();
+        let hevc = b"\x90hvc1\x01";
+        push(&mut intake, &[(50, hevc)]);
+        assert_ne!(intake.ring.lineup(), before);
+        let end = intake.ring.end_of(before);
+        let last = intake.ring.at(end - 1).unwrap();
+        assert_eq!((last.dts, &*last.payload), (33, INTER));
+        assert_eq!(&*intake.ring.at(end).unwrap().payload, hevc);
     }
 
     #[test]

@@ -37,6 +37,14 @@ pub const AUDIO_START_DISTANCE_MS: i64 = 1_000;
 /// publishes from growing the registry for ever.
 pub const STREAMS_MAX: usize = 10_000;
 
+/// From here on a target's own clock, in milliseconds, is worth ending its session for: at the next start point it gets another
+/// one, which begins anew. Two hours before 2^31, where receivers with signed clocks see time step back; so a pause of the
+/// longest time of grace, where the wall clock counts, does not leap over it.
+pub const CLOCK_RECYCLE_MS: i64 = 2_140_283_648;
+
+/// What a target's own clock never reaches, in milliseconds, half an hour before 2^31: a GOP of an hour and a half is not waited for.
+pub const CLOCK_MAX_MS: i64 = 2_145_683_648;
+
 /// What a target takes from the ring before it writes, in bytes: enough for a whole GOP of a slow stream, small against the
 /// socket's buffer, so that a target which catches up yields to the others.
 pub const DRAIN_BYTES: usize = 256 * 1024;

@@ -20,6 +20,7 @@ mod testing;
 pub mod tick;
 
 pub use beat::Beat;
+pub use cursor::Recycle;
 pub use hub::{Claim, ClaimRefused, Credential, DuplicatePolicy, Hub};
 pub use outflow::{Fresh, Outflow};
 pub use shard::{Shard, Shards};

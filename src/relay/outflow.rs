@@ -1,6 +1,7 @@
 //! The way out of a stream: what was appended, and who carries it on while it is fresh.
 
 use super::cursor::stamp;
+use super::ring::LineupId;
 use crate::media::{Class, MediaKind, Tag};
 
 /// Tags that there is room for from one beat to the next; a beat brings a handful.
@@ -20,6 +21,7 @@ pub trait Outflow: Send + Sync {
 #[derive(Debug, Default)]
 pub struct Fresh {
     from: u64,
+    lineup: LineupId,
     tags: Vec<Tag>,
     oldest_audio: i64,
     has_pictures: bool,
@@ -28,10 +30,11 @@ pub struct Fresh {
 }
 
 impl Fresh {
-    /// Nothing yet, from a place of the ring on.
-    pub(super) fn begin(&mut self, from: u64) {
+    /// Nothing yet, from a place of the ring on whose newest codecs are these.
+    pub(super) fn begin(&mut self, from: u64, lineup: LineupId) {
         *self = Self {
             from,
+            lineup,
             oldest_audio: i64::MAX,
             has_pictures: false,
             frames: 0,
@@ -61,6 +64,11 @@ impl Fresh {
     /// The place of the first tag.
     pub fn from(&self) -> u64 {
         self.from
+    }
+
+    /// The codecs of the last tag. A target whose session was begun for them takes all tags.
+    pub(super) fn lineup(&self) -> LineupId {
+        self.lineup
     }
 
     /// The place behind the last tag.

@@ -1,6 +1,9 @@
 //! A stream's newest tags, cut in GOPs: the way from its producer to its consumers, and its GOP cache.
 
+mod lineup;
 mod order;
+
+pub use lineup::LineupId;
 
 use super::headers::{Headers, Kept};
 use super::limits::{
@@ -8,6 +11,7 @@ use super::limits::{
     TAG_OVERHEAD_BYTES,
 };
 use crate::media::{Class, MediaKind, Shape, Tag, TrackId};
+use lineup::Lineups;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +46,8 @@ pub struct Start {
     pub dts: i64,
     /// What was in force there.
     pub headers: Arc<Headers>,
+    /// The codecs from there on.
+    pub lineup: LineupId,
 }
 
 /// What became of a tag.
@@ -66,8 +72,11 @@ pub struct Ring {
     bytes: usize,
     starts: VecDeque<Start>,
     headers: Arc<Headers>,
+    lineups: Lineups,
     seen_video: bool,
-    began: Option<(Duration, u64, i64)>,
+    /// When this input's first sound came, and where the ring has it, while it has shown no video.
+    sound_since: Option<Duration>,
+    first_sound: Option<(u64, i64)>,
     wants_keyframe: bool,
     /// The place from which tags may still change their order; none may before the first window.
     window: u64,
@@ -83,8 +92,10 @@ impl Ring {
             bytes: 0,
             starts: VecDeque::new(),
             headers: Arc::default(),
+            lineups: Lineups::default(),
             seen_video: false,
-            began: None,
+            sound_since: None,
+            first_sound: None,
             wants_keyframe: true,
             window: u64::MAX,
         }
@@ -98,9 +109,25 @@ impl Ring {
     /// Whether a tag of this shape would be let go, because the stream, or its new publisher, has not shown a keyframe yet. A
     /// picture that is asked about counts as seen.
     pub fn passes_over(&mut self, shape: &Shape) -> bool {
-        self.seen_video |= shape.track.kind == MediaKind::Video;
+        let is_early = self.is_early(shape);
         let may_begin = shape.class == Class::Keyframe && can_begin(shape);
-        self.wants_keyframe && self.seen_video && !may_begin && !shape.class.is_kept()
+        is_early && !may_begin
+    }
+
+    /// Whether a tag of this shape is in another codec than its track so far; see [`change_codec`](Self::change_codec).
+    pub fn changes_codec(&mut self, shape: &Shape) -> bool {
+        self.lineups.is_left_by(shape)
+    }
+
+    /// What follows is for other sessions of the targets than what came so far, since a track has another codec: no cursor reads
+    /// on, and those that begin wait for a keyframe.
+    pub fn change_codec(&mut self, shape: &Shape) {
+        self.lineups.begin(shape, self.end());
+        self.begin_window();
+        let mut headers = Headers::clone(&self.headers);
+        headers.forget(shape.track);
+        self.headers = Arc::new(headers);
+        self.begin_anew();
     }
 
     /// Appends a tag that arrived at `now` on the stream's own clock.
@@ -117,7 +144,7 @@ impl Ring {
         let begins_gop = self.begins_gop(&tag);
         if begins_gop {
             self.wants_keyframe = false;
-        } else if self.wants_keyframe && self.seen_video && !tag.shape.class.is_kept() {
+        } else if self.is_early(&tag.shape) {
             return Appended::BeforeKeyframe;
         }
         let (class, dts) = (tag.shape.class, tag.dts);
@@ -136,11 +163,10 @@ impl Ring {
     /// Another publisher goes on with the stream: its headers are its own, nothing of it is worth having before its first
     /// keyframe, and no target begins with what the one before left.
     pub fn interrupt(&mut self) {
-        self.wants_keyframe = true;
-        self.seen_video = false;
-        self.began = None;
         self.headers = Arc::default();
-        self.starts.clear();
+        self.seen_video = false;
+        self.sound_since = None;
+        self.begin_anew();
     }
 
     /// The tag at a place, if the ring still holds it.
@@ -174,6 +200,24 @@ impl Ring {
         self.tags.back().map(|tag| tag.dts)
     }
 
+    /// The codecs of now.
+    pub fn lineup(&self) -> LineupId {
+        self.lineups.newest()
+    }
+
+    /// The place at which the lineup has ended, or [`u64::MAX`] while it is that of now.
+    pub fn end_of(&self, lineup: LineupId) -> u64 {
+        self.lineups.end_of(lineup)
+    }
+
+    /// Whether a target may begin at this place.
+    pub fn is_start(&self, place: u64) -> bool {
+        let found = self
+            .starts
+            .binary_search_by_key(&place, |start| start.place);
+        found.is_ok()
+    }
+
     /// What the ring holds, in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
@@ -193,10 +237,23 @@ impl Ring {
             && self.headers.serves(shape.track, shape.codec)
     }
 
+    fn begin_anew(&mut self) {
+        self.wants_keyframe = true;
+        self.first_sound = None;
+        self.starts.clear();
+    }
+
+    /// Whether a tag that begins no GOP comes before one has begun.
+    fn is_early(&mut self, shape: &Shape) -> bool {
+        self.seen_video |= shape.track.kind == MediaKind::Video;
+        self.wants_keyframe && self.seen_video && !shape.class.is_kept()
+    }
+
     /// A stream that has shown no video for a while is taken for audio alone; then its very first frame is a start, too.
     fn consider_audio_start(&mut self, place: u64, dts: i64, now: Duration) {
-        let &mut (began, first_place, first_dts) = self.began.get_or_insert((now, place, dts));
-        if now.saturating_sub(began) < AUDIO_ONLY_AFTER {
+        let since = *self.sound_since.get_or_insert(now);
+        let (first_place, first_dts) = *self.first_sound.get_or_insert((place, dts));
+        if now.saturating_sub(since) < AUDIO_ONLY_AFTER {
             return;
         }
         self.wants_keyframe = false;
@@ -213,6 +270,7 @@ impl Ring {
             place,
             dts,
             headers: Arc::clone(&self.headers),
+            lineup: self.lineups.newest(),
         });
     }
 
@@ -243,6 +301,7 @@ impl Ring {
             self.bytes -= cost(&tag);
             self.first += 1;
         }
+        self.lineups.forget_before(self.first);
         while self
             .starts
             .front()
@@ -263,143 +322,4 @@ fn cost(tag: &Tag) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::relay::testing::{aac_header, audio, avc_header, inter, key, metadata};
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn filled(tags: impl IntoIterator<Item = Tag>) -> Ring {
-        let mut ring = Ring::new(RingLimits::default());
-        for tag in tags {
-            ring.append(tag, Duration::ZERO);
-        }
-        ring
-    }
-
-    #[test]
-    fn a_keyframe_is_a_start_with_the_headers_in_force_there() {
-        let ring = filled([metadata(), avc_header(1), aac_header(), key(0), inter(33)]);
-        let start = ring.newest_start().unwrap();
-        assert_eq!((start.place, start.dts), (3, 0));
-        assert_eq!(start.headers.iter().count(), 3);
-    }
-
-    #[test]
-    fn pictures_before_the_first_keyframe_are_not_kept() {
-        let mut ring = filled([avc_header(1)]);
-        assert_eq!(
-            ring.append(inter(0), Duration::ZERO),
-            Appended::BeforeKeyframe
-        );
-        assert_eq!(
-            ring.append(audio(0), Duration::ZERO),
-            Appended::BeforeKeyframe
-        );
-        assert_eq!(ring.append(key(40), Duration::ZERO), Appended::Kept);
-        assert_eq!(ring.append(audio(41), Duration::ZERO), Appended::Kept);
-    }
-
-    #[test]
-    fn a_keyframe_without_its_header_is_no_start() {
-        assert!(filled([key(0)]).newest_start().is_none());
-    }
-
-    #[test]
-    fn a_repeated_header_is_left_out_and_a_changed_one_is_in_order() {
-        let mut ring = filled([avc_header(1), key(0)]);
-        assert_eq!(ring.append(avc_header(1), SECOND), Appended::Repeated);
-        assert_eq!(ring.append(avc_header(2), SECOND), Appended::Kept);
-        ring.append(key(40), SECOND);
-        let start = ring.newest_start().unwrap();
-        assert_eq!(start.place, 3);
-        assert_eq!(
-            start.headers.iter().next().unwrap().payload,
-            avc_header(2).payload
-        );
-    }
-
-    #[test]
-    fn audio_alone_starts_after_a_second_at_its_first_frame() {
-        let mut ring = filled([aac_header(), audio(0)]);
-        ring.append(audio(900), Duration::from_millis(900));
-        assert!(ring.newest_start().is_none());
-        ring.append(audio(1000), SECOND);
-        assert_eq!(ring.newest_start().unwrap().place, 1);
-        ring.append(audio(1500), SECOND * 2);
-        assert_eq!(ring.newest_start().unwrap().dts, 1500);
-        ring.append(audio(2400), SECOND * 2);
-        assert_eq!(ring.newest_start().unwrap().dts, 1500);
-        ring.append(audio(2500), SECOND * 3);
-        assert_eq!(ring.newest_start().unwrap().dts, 2500);
-    }
-
-    #[test]
-    fn video_alone_starts_at_once() {
-        assert!(filled([avc_header(1), key(0)]).newest_start().is_some());
-    }
-
-    #[test]
-    fn whole_gops_leave_when_the_window_is_covered_without_them() {
-        let mut ring = filled([avc_header(1)]);
-        for gop in 0..10 {
-            ring.append(key(gop * 2000), SECOND);
-            ring.append(inter(gop * 2000 + 1000), SECOND);
-        }
-        // The open GOP begins at 18 s, so two complete ones cover the 4 s before it.
-        let oldest = ring.at(ring.first()).unwrap();
-        assert_eq!((oldest.shape.class, oldest.dts), (Class::Keyframe, 14_000));
-        assert_eq!(ring.newest_start().unwrap().dts, 18_000);
-    }
-
-    #[test]
-    fn one_complete_gop_stays_however_long_it_is() {
-        let ring = filled([
-            avc_header(1),
-            key(0),
-            inter(9_000),
-            key(20_000),
-            inter(29_000),
-        ]);
-        assert_eq!(ring.at(ring.first()).unwrap().dts, 0);
-        let ring = filled([avc_header(1), key(0), key(20_000), key(40_000)]);
-        assert_eq!(ring.at(ring.first()).unwrap().dts, 20_000);
-    }
-
-    #[test]
-    fn a_gop_over_the_cap_is_no_start_and_the_ring_stays_bounded() {
-        let limits = RingLimits {
-            bytes: 10 * (TAG_OVERHEAD_BYTES + 16),
-            ..RingLimits::default()
-        };
-        let mut ring = Ring::new(limits);
-        ring.append(avc_header(1), SECOND);
-        ring.append(key(0), SECOND);
-        for frame in 1..100 {
-            ring.append(inter(frame * 33), SECOND);
-            assert!(ring.bytes() <= limits.bytes);
-        }
-        assert!(ring.newest_start().is_none());
-        ring.append(key(4000), SECOND);
-        assert_eq!(ring.newest_start().unwrap().dts, 4000);
-    }
-
-    #[test]
-    fn a_stream_of_keyframes_remembers_a_bounded_number_of_starts() {
-        let mut ring = filled([avc_header(1)]);
-        for frame in 0..5_000 {
-            ring.append(key(frame), SECOND);
-        }
-        assert!(ring.starts.len() <= RING_GOPS_MAX);
-    }
-
-    #[test]
-    fn a_new_publisher_must_show_a_keyframe_first() {
-        let mut ring = filled([avc_header(1), key(0), inter(33)]);
-        ring.interrupt();
-        assert!(ring.newest_start().is_none());
-        assert_eq!(ring.append(avc_header(1), SECOND), Appended::Kept);
-        assert_eq!(ring.append(inter(66), SECOND), Appended::BeforeKeyframe);
-        assert_eq!(ring.append(key(99), SECOND), Appended::Kept);
-    }
-}
+mod tests;

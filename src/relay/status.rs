@@ -31,7 +31,7 @@ pub struct StreamFigures {
 pub struct Drops {
     /// Nothing could decode them: no keyframe had been seen.
     pub before_keyframe: u64,
-    /// Their decoder configuration never came.
+    /// Their decoder configuration never came, or was another codec's.
     pub no_header: u64,
     /// Headers beyond what is kept.
     pub headers_full: u64,

@@ -1,6 +1,6 @@
 //! A live stream: one producer, any number of consumers, and the ring between them.
 
-use super::cursor::{Cursor, Reached};
+use super::cursor::{Cursor, Reached, Recycle};
 use super::headers::Headers;
 use super::hub::{Claim, DuplicatePolicy, Hub};
 use super::intake::Intake;
@@ -173,11 +173,17 @@ impl Stream {
         self.lock().superseded.send_replace(true);
     }
 
-    /// A consumer that begins at the newest keyframe.
+    /// A consumer that begins at the newest keyframe, with its time at 0.
     pub fn consume(self: &Arc<Self>) -> Consumer {
+        self.consume_from(0)
+    }
+
+    /// The same with its first frame's time at `clock`, in milliseconds. It is for a session that is begun with the codecs of now.
+    pub fn consume_from(self: &Arc<Self>, clock: u32) -> Consumer {
+        let lineup = self.lock().intake.ring.lineup();
         Consumer {
             stream: Arc::clone(self),
-            cursor: Cursor::new(),
+            cursor: Cursor::new(lineup, clock),
         }
     }
 
@@ -243,7 +249,7 @@ impl Shared {
         let mut fresh = std::mem::take(&mut self.fresh);
         let ring = &self.intake.ring;
         let from = self.delivered.max(ring.first());
-        fresh.begin(from);
+        fresh.begin(from, ring.lineup());
         for place in from..ring.end() {
             if let Some(tag) = ring.at(place) {
                 fresh.push(tag);
@@ -412,6 +418,8 @@ pub enum Drained {
     CaughtUp,
     /// Nothing more ever.
     Ended(End),
+    /// What follows is for another session of the target.
+    Recycle(Recycle),
 }
 
 impl Consumer {
@@ -438,6 +446,7 @@ impl Consumer {
             shared.end,
         ) {
             (Reached::Budget, _) => Drained::More,
+            (Reached::Recycle(why), _) => Drained::Recycle(why),
             (Reached::End | Reached::NoStart, Some(end)) => Drained::Ended(end),
             (Reached::End | Reached::NoStart, None) => Drained::CaughtUp,
         }

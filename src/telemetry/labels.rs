@@ -195,6 +195,10 @@ label_set! {
         Closed = "closed",
         /// The connection broke.
         Reset = "reset",
+        /// The stream has another codec, for which the push began anew.
+        Codec = "codec",
+        /// The session's clock neared its end, for which the push began anew.
+        Clock = "clock",
         /// The peer took no bytes for too long.
         Stalled = "stalled",
         /// The CDN asked for a new connection.

@@ -47,6 +47,8 @@ pub struct Setup {
     pub starts_per_second: u32,
     /// How many publishers may connect.
     pub connections: ConnectionLimits,
+    /// What a push's clock begins with, in milliseconds.
+    pub start_clock: u32,
 }
 
 impl Default for Setup {
@@ -63,6 +65,7 @@ impl Default for Setup {
             tls: None,
             starts_per_second: 0,
             connections: ConnectionLimits::default(),
+            start_clock: 0,
         }
     }
 }
@@ -109,6 +112,7 @@ impl Gateway {
             gate: StartGate::new(setup.starts_per_second),
             chunk_size: 4096,
             tick,
+            start_clock: setup.start_clock,
             watch: diary.clone(),
         };
         let (rules, subscribed) = watch::channel(RuleSet::default());

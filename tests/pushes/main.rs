@@ -12,6 +12,7 @@ mod cuts;
 mod gate;
 mod goodbyes;
 mod ladder;
+mod recycling;
 mod shown;
 mod verdicts;
 
@@ -23,6 +24,14 @@ use gateway_parts::{Gateway, VIDEO_HEADER, key};
 
 /// A stream that targets can begin with, without a publisher's connection.
 fn stream(gateway: &Gateway, name: &str) -> Producer {
+    let producer = claim(gateway, name);
+    tag(&producer, 0, VIDEO_HEADER);
+    tag(&producer, 0, &key(100));
+    producer
+}
+
+/// One without media; the same name again is a takeover.
+fn claim(gateway: &Gateway, name: &str) -> Producer {
     let claim = Claim {
         credential: Credential::Key([0; 32]),
         peer: "127.0.0.1:5000".parse().unwrap(),
@@ -30,10 +39,7 @@ fn stream(gateway: &Gateway, name: &str) -> Producer {
     };
     let stream = StreamKey::parse("live", name).unwrap();
     let producer = gateway.hub.claim(&stream, claim, DuplicatePolicy::Takeover);
-    let producer = producer.ok().unwrap();
-    tag(&producer, 0, VIDEO_HEADER);
-    tag(&producer, 0, &key(100));
-    producer
+    producer.ok().unwrap()
 }
 
 fn tag(producer: &Producer, at: u32, payload: &[u8]) {

@@ -49,7 +49,7 @@ impl Ring {
         for start in moved.take_while(|start| start.place >= place) {
             start.place += 1;
         }
-        if let Some((_, first, _)) = &mut self.began
+        if let Some((first, _)) = &mut self.first_sound
             && *first >= place
         {
             *first += 1;

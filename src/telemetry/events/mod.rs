@@ -15,7 +15,9 @@ pub use publish::{
     AcceptFailed, CallerRefused, Callers, ConnectionRejected, PublishEnded, PublishRefused,
     PublishStarted,
 };
-pub use target::{Push, TargetBackingOff, TargetFailed, TargetLive, TargetStopped, TargetSwitched};
+pub use target::{
+    Push, TargetBackingOff, TargetFailed, TargetLive, TargetRecycled, TargetStopped, TargetSwitched,
+};
 
 /// A text of somebody else's that cannot drive the terminal that shows the log, nor begin a line of its own.
 fn printable(text: &str) -> String {

@@ -76,6 +76,33 @@ impl TargetBackingOff<'_> {
     }
 }
 
+/// A live push ended its session, as it should, for another one.
+pub struct TargetRecycled<'a> {
+    /// Which push.
+    pub push: Push<'a>,
+    /// Why.
+    pub reason: Setback,
+    /// The same in words.
+    pub detail: &'a dyn Display,
+}
+
+impl TargetRecycled<'_> {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.target_reconnects.add(self.reason, 1);
+        let push = &self.push;
+        info!(
+            rule = %push.rule.as_str(),
+            stream = %push.stream,
+            url = %push.url.masked(),
+            attempt = push.attempt,
+            reason = self.reason.as_str(),
+            detail = %self.detail,
+            "target begins anew"
+        );
+    }
+}
+
 /// A push is given up for good.
 pub struct TargetFailed<'a> {
     /// Which push.
