@@ -41,6 +41,7 @@ impl Write for Lines {
 fn accept_errors(metrics: &Metrics) -> u64 {
     let page = metrics.render(&Snapshot::<StoreOperation> {
         streams: 0,
+        streams_in_grace: 0,
         ring_bytes: 0,
         targets: Vec::new(),
     });

@@ -13,6 +13,7 @@ fn page() -> String {
     metrics.egress_lag.record(0.01);
     metrics.render(&Snapshot {
         streams: 1,
+        streams_in_grace: 0,
         ring_bytes: 1,
         targets: vec![TargetSample {
             push: Some(1),

@@ -20,7 +20,7 @@ use crate::net::policy::AddressPolicy;
 use crate::net::resolve::SystemResolver;
 use crate::net::tls;
 use crate::relay::ring::RingLimits;
-use crate::relay::{Hub, Shards, Tick};
+use crate::relay::{Hub, Shards, Terms, Tick};
 use crate::rule::{AppName, Rule, UrlTemplate};
 use crate::secret::Secret;
 use crate::store::SqliteStore;
@@ -118,12 +118,13 @@ impl Gateway {
         let tick = Tick::new(config.relay.flush_interval());
         let shards = Arc::new(Shards::start(cores, tick)?);
         let hub = Hub::new(RingLimits::default());
+        hub.set_terms(terms(config));
         let observer = Arc::new(Observer::new(Arc::clone(&metrics)));
         let apps = Arc::new(ArcSwap::from_pointee(admission(&config.apps)));
         let gate = Arc::new(Gate {
             hub: Arc::clone(&hub),
             admission: Arc::clone(&apps) as Arc<dyn ingest::Admission>,
-            drain: CancellationToken::new(),
+            drain: hub.drain().clone(),
             watch: observer.clone(),
             reject_duplicates: AtomicBool::new(rejects_duplicates(config)),
         });
@@ -311,6 +312,14 @@ pub(super) fn address_limits(config: &Config) -> AddressLimits {
         connections: config.rtmp.connections_per_address,
         per_second: config.rtmp.connections_per_second_per_address,
         ..AddressLimits::default()
+    }
+}
+
+/// What holds for streams.
+pub(super) fn terms(config: &Config) -> Terms {
+    Terms {
+        grace: config.relay.grace(),
+        ..Terms::default()
     }
 }
 

@@ -6,7 +6,7 @@ use crate::egress::{self, Board};
 use crate::ingest::{self, Asked, Ended, NotPublished, Received, Refused};
 use crate::media::MediaKind;
 use crate::net::dial::DialClass;
-use crate::relay::{ClaimRefused, Hub, Recycle};
+use crate::relay::{Arrival, ClaimRefused, Hub, Presence, Recycle, Stream};
 use crate::rtmp::session::Action;
 use crate::rule::{Role, StreamKey, TargetUrl};
 use crate::telemetry::events::{
@@ -35,12 +35,13 @@ impl Observer {
 }
 
 impl ingest::Watch for Observer {
-    fn publish_started(&self, stream: &StreamKey, peer: SocketAddr, client: &str, takeover: bool) {
+    fn publish_started(&self, stream: &StreamKey, peer: SocketAddr, client: &str, how: Arrival) {
         PublishStarted {
             stream,
             peer,
             client,
-            takeover,
+            takeover: how == Arrival::Takeover,
+            returned: how == Arrival::Return,
         }
         .emit(&self.metrics);
     }
@@ -201,6 +202,7 @@ pub(super) fn snapshot(hub: &Hub, board: &Board) -> Snapshot<TargetState> {
     let live = hub.live();
     Snapshot {
         streams: live.len() as u64,
+        streams_in_grace: live.iter().filter(|stream| is_in_grace(stream)).count() as u64,
         ring_bytes: live
             .iter()
             .map(|stream| stream.snapshot().ring_bytes as u64)
@@ -222,6 +224,10 @@ pub(super) fn snapshot(hub: &Hub, board: &Board) -> Snapshot<TargetState> {
     }
 }
 
+fn is_in_grace(stream: &Stream) -> bool {
+    stream.hold().borrow().presence == Presence::Away
+}
+
 fn named<'a>(push: &'a PushStatus, url: &'a TargetUrl) -> Push<'a> {
     Push {
         rule: &push.rule,
@@ -236,7 +242,7 @@ fn refusal(why: &NotPublished) -> Option<PublishRefusal> {
         NotPublished::Refused(Refused::UnknownApp) => PublishRefusal::App,
         NotPublished::Refused(Refused::WrongKey) => PublishRefusal::Auth,
         NotPublished::Refused(Refused::BadName) => PublishRefusal::Name,
-        NotPublished::Claim(ClaimRefused::Busy) => PublishRefusal::Busy,
+        NotPublished::Claim(ClaimRefused::Busy | ClaimRefused::Awaited) => PublishRefusal::Busy,
         NotPublished::Claim(ClaimRefused::Full) => PublishRefusal::Full,
         NotPublished::ShuttingDown => PublishRefusal::Draining,
         _ => return None,

@@ -3,6 +3,7 @@
 use super::Serve;
 use super::build::{
     Gateway, address_limits, admission, door_settings, fixed_rules, rejects_duplicates, server_tls,
+    terms,
 };
 use crate::config::{Config, environment};
 use crate::telemetry::events::ConfigReloaded;
@@ -44,6 +45,7 @@ async fn apply(gateway: &Gateway, serve: &mut Serve, config: Config) -> Result<(
         .reject_duplicates
         .store(reject, Ordering::Relaxed);
     gateway.permits.limit_addresses(address_limits(&config));
+    gateway.gate.hub.set_terms(terms(&config));
     let token = config
         .http
         .token

@@ -58,6 +58,11 @@ impl Stream {
         format!("{}/{}", self.app, self.name)
     }
 
+    /// Whether its publisher is away, and may come back.
+    fn is_in_grace(&self) -> bool {
+        self.state == "grace"
+    }
+
     fn codecs(&self) -> String {
         let mut codecs: Vec<&str> = self
             .tracks
@@ -139,18 +144,25 @@ fn described(stream: &Stream, targets: &[Target]) -> String {
         .keyframe_interval_ms
         .map(|ms| format!("every {}", seconds(ms)));
     let unknown = || "unknown".to_owned();
+    let nobody = || match stream.is_in_grace() {
+        false => unknown(),
+        true => "away".to_owned(),
+    };
     let mut text = String::new();
     for (name, value) in [
         ("stream", stream.key()),
         (
             "state",
-            format!("{} for {}", stream.state, age(stream.since)),
+            match stream.is_in_grace() {
+                false => format!("{} for {}", stream.state, age(stream.since)),
+                true => format!(
+                    "grace: waiting for the encoder, live for {}",
+                    age(stream.since)
+                ),
+            },
         ),
-        (
-            "publisher",
-            stream.publisher.clone().unwrap_or_else(unknown),
-        ),
-        ("client", stream.client.clone().unwrap_or_else(unknown)),
+        ("publisher", stream.publisher.clone().unwrap_or_else(nobody)),
+        ("client", stream.client.clone().unwrap_or_else(nobody)),
         ("tracks", tracks.join(", ")),
         ("bitrate", bits(stream.bitrate)),
         ("keyframes", keyframes.unwrap_or_else(unknown)),
@@ -223,10 +235,13 @@ async fn kick(gateway: &Gateway, wanted: &str, json: bool) -> Result<(), Failure
     gateway.delete(&path).await?;
     match json {
         true => print_json(&json!({"kicked": value})),
-        false => print(&format!(
-            "{}: its publisher is disconnected\n",
-            one_line(&stream.key())
-        )),
+        false => {
+            let outcome = match stream.is_in_grace() {
+                false => "its publisher is disconnected",
+                true => "its publisher is not waited for any longer",
+            };
+            print(&format!("{}: {outcome}\n", one_line(&stream.key())))
+        }
     }
 }
 

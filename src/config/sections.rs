@@ -96,7 +96,7 @@ impl Default for StoreConfig {
 pub struct RelayConfig {
     /// How often sockets are read and written, in milliseconds; 0 reads and writes at once and costs the most.
     pub flush_interval_ms: u64,
-    /// How long targets stay connected while their publisher is gone, in milliseconds. It is read and behaves as 0.
+    /// How long targets stay connected while their publisher is gone, in milliseconds; 0 ends them with it.
     pub grace_ms: u64,
     /// What happens to a second publisher of a live stream.
     pub duplicate_publisher: DuplicatePublisher,
@@ -108,6 +108,11 @@ impl RelayConfig {
     /// [`flush_interval_ms`](Self::flush_interval_ms) as a duration.
     pub fn flush_interval(&self) -> Duration {
         Duration::from_millis(self.flush_interval_ms)
+    }
+
+    /// [`grace_ms`](Self::grace_ms) as a duration.
+    pub fn grace(&self) -> Duration {
+        Duration::from_millis(self.grace_ms)
     }
 
     /// [`drain_ms`](Self::drain_ms) as a duration.

@@ -112,13 +112,21 @@ impl Running for Live {
 fn stream_status(stream: &Stream, targets: u64) -> StreamStatus {
     let snapshot = stream.snapshot();
     let key = stream.key().clone();
+    let (state, publisher, client) = match snapshot.publisher {
+        Some(publisher) => (
+            StreamState::Live,
+            Some(publisher.peer),
+            Some(publisher.client).filter(|client| !client.is_empty()),
+        ),
+        None => (StreamState::Grace, None, None),
+    };
     StreamStatus {
         app: key.app,
         name: key.name,
-        state: StreamState::Live,
+        state,
         since: stream.since().into(),
-        publisher: Some(snapshot.peer),
-        client: Some(snapshot.client).filter(|client| !client.is_empty()),
+        publisher,
+        client,
         tracks: snapshot.figures.tracks.iter().map(track_status).collect(),
         bitrate: snapshot.figures.bitrate,
         bytes: snapshot.figures.bytes,

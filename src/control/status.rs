@@ -27,7 +27,7 @@ pub trait Running: Send + Sync + 'static {
     /// Every target of every rule and stream that the supervisor knows of, ended ones for as long as it remembers them.
     fn targets(&self) -> Vec<TargetStatus>;
 
-    /// Ends a publisher's connection; `false` where nobody publishes this stream.
+    /// Ends a publisher's connection, or the wait for its return; `false` where there is no such stream.
     fn kick(&self, key: &StreamKey) -> bool;
 
     /// Tries a target, step by step, and says how far it came. With `publish` it goes as far as the `publish` command, which
@@ -50,10 +50,10 @@ pub struct StreamStatus {
     #[serde(with = "time::serde::rfc3339")]
     #[schema(value_type = String, format = DateTime)]
     pub since: OffsetDateTime,
-    /// The publisher's address and port.
+    /// The publisher's address and port; none in grace.
     #[schema(value_type = Option<String>, example = "192.0.2.7:51234")]
     pub publisher: Option<SocketAddr>,
-    /// How the publisher's program calls itself (`flashVer`).
+    /// How the publisher's program calls itself (`flashVer`); none in grace.
     #[schema(example = "FMLE/3.0 (compatible; Lavf61.7.100)")]
     pub client: Option<String>,
     /// What it carries.
@@ -133,7 +133,7 @@ pub struct TargetStatus {
     pub since: OffsetDateTime,
     /// The number of this attempt; the first is 1. 0 where none was made yet.
     pub attempt: u32,
-    /// Why it is not live, or not live at its main URL, in the words of whoever refused.
+    /// Why it is not live, or not live at its main URL, in the words of whoever refused; or what it waits for.
     pub reason: Option<String>,
     /// Bytes sent since the push began.
     pub bytes: u64,

@@ -2,7 +2,7 @@
 //! has said that it never will.
 
 use super::attempt::{Depth, Established, Manner, Reach};
-use super::failure::Failure;
+use super::failure::{Failure, Next};
 use super::fanout::Fanout;
 use super::gate::StartGate;
 use super::plan::{PushId, PushOptions};
@@ -10,8 +10,9 @@ use super::probe::Probe;
 use super::pump::{Over, Pump};
 use super::retries::{Other, Retries, Setback};
 use super::status::{Board, PushStatus, TargetState};
-use crate::relay::{Consumer, Stream, Tick};
+use crate::relay::{Consumer, Presence, Stream, Tick};
 use crate::rtmp::session::client::Enhanced;
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,7 +101,7 @@ impl Push {
         let mut retries = Retries::new(self.id.0);
         let repairs_before = self.stream.repairs();
         loop {
-            let wait = match self.attempt(repairs_before, retries.well_for()).await {
+            let (wait, next) = match self.attempt(repairs_before, retries.well_for()).await {
                 Outcome::Cut(cut) => return cut,
                 Outcome::Left(held) => {
                     self.go_home(&mut retries, held);
@@ -115,14 +116,27 @@ impl Push {
                         true => other,
                         false => Other::Absent,
                     };
-                    let setback = retries.failed(failure, held, began.elapsed(), other);
-                    self.set_back(&mut retries, &setback)
+                    // A target that closes when nothing comes says nothing of what its consent is worth.
+                    let setback = match failure.next() {
+                        Next::Backoff if self.is_away() => {
+                            retries.starved(failure, held, began.elapsed())
+                        }
+                        _ => retries.failed(failure, held, began.elapsed(), other),
+                    };
+                    let wait = self.set_back(&mut retries, &setback);
+                    (wait, setback.failure.next())
                 }
             };
             let rest = async {
-                match wait {
-                    Some(wait) => sleep(wait).await,
-                    None => std::future::pending().await,
+                match (wait, next) {
+                    (Some(wait), Next::Backoff) => {
+                        tokio::select! {
+                            () = sleep(wait) => {}
+                            () = self.publisher_comes() => {}
+                        }
+                    }
+                    (Some(wait), _) => sleep(wait).await,
+                    (None, _) => std::future::pending().await,
                 }
             };
             if let Some(cut) = self.unless_cut(rest).await.err() {
@@ -182,8 +196,12 @@ impl Push {
         };
         self.status.live();
         self.egress.watch.live(&self.status, began.elapsed());
-        self.carry(established, consumer, repairs_before, well_for)
-            .await
+        let carried = self.carry(established, consumer, repairs_before, well_for);
+        tokio::select! {
+            biased;
+            outcome = carried => outcome,
+            never = self.tell_presence() => match never {},
+        }
     }
 
     /// Carries the stream to a target that takes it.
@@ -251,8 +269,43 @@ impl Push {
     /// Waits for something to send, and for this attempt's turn. A target that consents before there is media may not wait for it
     /// (Twitch closes after some 4 s), and what the stream's codecs are is only known then.
     async fn turn(&self) {
-        self.stream.startable().await;
-        self.egress.gate.pass().await;
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stream.startable() => {}
+                never = self.tell_presence() => match never {},
+            }
+            self.egress.gate.pass().await;
+            // The publisher may have been lost while others had their turn.
+            if self.stream.is_startable() {
+                return;
+            }
+        }
+    }
+
+    /// Whether the stream's publisher was lost, and is waited for.
+    fn is_away(&self) -> bool {
+        self.stream.hold().borrow().presence == Presence::Away
+    }
+
+    /// Completes when another publisher comes, or the same one comes back.
+    async fn publisher_comes(&self) {
+        let mut hold = self.stream.hold();
+        let before = hold.borrow().epoch;
+        // The sender lives in the stream that `self` holds.
+        let _ = hold.wait_for(|hold| hold.epoch != before).await;
+    }
+
+    /// Says in the status of a push that is live, or has nothing to begin with, whether the stream's publisher is there.
+    async fn tell_presence(&self) -> Infallible {
+        let mut hold = self.stream.hold();
+        loop {
+            let is_away = hold.borrow_and_update().presence == Presence::Away;
+            self.status.encoder_is_away(is_away);
+            if hold.changed().await.is_err() {
+                std::future::pending().await
+            }
+        }
     }
 
     /// Runs `work` unless the push is told to stop or its stream ends meanwhile.

@@ -120,6 +120,18 @@ impl Retries {
         }
     }
 
+    /// A consent broke while there was nothing to send, which says nothing of its URL.
+    pub fn starved(&mut self, failure: Failure, held: Option<Duration>, now: Duration) -> Setback {
+        let here = self.at(self.role);
+        here.held(held.unwrap_or_default());
+        let rest = here.rest(&failure, held, now);
+        Setback {
+            failure,
+            here: rest,
+            there: None,
+        }
+    }
+
     /// The push goes to the other URL after a failure.
     pub fn switched(&mut self) {
         self.role = self.role.other();

@@ -62,9 +62,12 @@ pub struct Phase {
     pub since: OffsetDateTime,
     /// Attempts to connect so far; the first is 1.
     pub attempt: u32,
-    /// Why the last attempt failed, or why it is live at its backup, in words for an operator; no secret is in it.
+    /// Why the last attempt failed, why it is live at its backup, or what it waits for, in words for an operator; no secret is in it.
     pub reason: Option<String>,
 }
+
+/// The reason of a push that has nothing to send, since the stream's publisher is away.
+pub const WAITING_FOR_ENCODER: &str = "waiting for the encoder";
 
 /// One push's status.
 #[derive(Debug)]
@@ -207,6 +210,9 @@ impl PushStatus {
     pub fn connecting(&self) {
         let mut phase = self.lock();
         phase.attempt += 1;
+        if phase.state == TargetState::Waiting {
+            phase.reason = None;
+        }
         phase.state = TargetState::Connecting;
         phase.since = OffsetDateTime::now_utc();
     }
@@ -214,6 +220,22 @@ impl PushStatus {
     /// The CDN takes media.
     pub fn live(&self) {
         self.enter(TargetState::Live, None);
+    }
+
+    /// Says of a push that is live, or waits for something to send, whether the stream's publisher is away.
+    pub fn encoder_is_away(&self, away: bool) {
+        let reason = away.then(|| WAITING_FOR_ENCODER.to_owned());
+        let mut phase = self.lock();
+        match phase.state {
+            TargetState::Live | TargetState::Waiting => phase.reason = reason,
+            // The time between two attempts is over, and there is nothing to make one for.
+            _ if away => {
+                phase.state = TargetState::Waiting;
+                phase.since = OffsetDateTime::now_utc();
+                phase.reason = reason;
+            }
+            _ => {}
+        }
     }
 
     /// The attempt failed, or the push ended, for this reason.

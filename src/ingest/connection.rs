@@ -63,7 +63,7 @@ pub(super) async fn serve(
             let stream = Arc::clone(producer.stream());
             let began = Instant::now();
             gate.watch
-                .publish_started(stream.key(), peer, &client, producer.took_over());
+                .publish_started(stream.key(), peer, &client, producer.arrival());
             let ended = connection.publish(producer, gate, beat).await;
             let bytes = connection.session.bytes_in();
             gate.watch
@@ -177,10 +177,11 @@ impl Connection {
         }
     }
 
-    /// Reads media until the publish ends. Everything read before the end is in the ring.
+    /// Reads media until the publish ends. Everything read before the end is in the ring. Where the connection was lost, the stream
+    /// waits for its publisher's return.
     async fn publish(&mut self, producer: Producer, gate: &Gate, beat: &Arc<Beat>) -> Ended {
         let ended = self.relay(&producer, gate, beat).await;
-        if let Ended::Unpublished = ended {
+        if !ended.is_loss() {
             producer.finish();
         }
         self.session.finish();

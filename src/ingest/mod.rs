@@ -15,7 +15,7 @@ use crate::media::timeline::Repairs;
 use crate::net::listener::Acceptor;
 use crate::net::permits::Permit;
 use crate::relay::status::Drops;
-use crate::relay::{Beat, DuplicatePolicy, Hub, Shards};
+use crate::relay::{Arrival, Beat, DuplicatePolicy, Hub, Shards};
 use crate::rule::StreamKey;
 use crate::secret::Secret;
 use arc_swap::ArcSwap;
@@ -41,8 +41,8 @@ pub struct Gate {
 
 /// Is told what publishers do: the logs and the metrics.
 pub trait Watch: Send + Sync {
-    /// A publisher was let in; it may have taken the stream over from another one.
-    fn publish_started(&self, stream: &StreamKey, peer: SocketAddr, client: &str, takeover: bool);
+    /// A publisher was let in.
+    fn publish_started(&self, stream: &StreamKey, peer: SocketAddr, client: &str, how: Arrival);
     /// Its publish is over, after so many bytes and so much time.
     fn publish_ended(
         &self,

@@ -45,6 +45,10 @@ impl NotPublished {
                 Refusal::Busy,
                 "The stream already has a publisher that may not be replaced.",
             ),
+            Self::Claim(ClaimRefused::Awaited) => (
+                Refusal::Busy,
+                "The stream waits for the publisher that it had: show the same key, or where there is none come from the same address, or later.",
+            ),
             Self::Claim(ClaimRefused::Full) => {
                 (Refusal::Rejected, "The gateway takes no more streams.")
             }
@@ -57,6 +61,16 @@ impl NotPublished {
                 "The app or the publish key is not known here. The stream key is NAME?key=PUBLISH_KEY.",
             ),
         }
+    }
+}
+
+impl Ended {
+    /// Whether the publisher may be on its way back: nobody has ended the publish.
+    pub fn is_loss(&self) -> bool {
+        matches!(
+            self,
+            Self::Closed | Self::Idle | Self::NoMedia | Self::Io(_)
+        )
     }
 }
 
@@ -99,4 +113,33 @@ pub enum Ended {
     /// The connection broke.
     #[error("connection: {0}")]
     Io(#[from] io::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_nobody_wished_for_is_a_loss() {
+        let broken = io::Error::from(io::ErrorKind::ConnectionReset);
+        for ended in [
+            Ended::Closed,
+            Ended::Idle,
+            Ended::NoMedia,
+            Ended::Io(broken),
+        ] {
+            assert!(ended.is_loss(), "{ended}");
+        }
+        for ended in [
+            Ended::Unpublished,
+            Ended::TakenOver,
+            Ended::Kicked,
+            Ended::ShuttingDown,
+            Ended::Flood,
+            Ended::Erratic,
+            Ended::Deaf,
+        ] {
+            assert!(!ended.is_loss(), "{ended}");
+        }
+    }
 }

@@ -1,13 +1,18 @@
 //! The hub: which streams are live, and who may publish them.
 
+use super::grace;
+use super::hold::{Arrival, End};
 use super::limits::STREAMS_MAX;
 use super::ring::RingLimits;
 use super::stream::{Handover, Producer, Stream, StreamId};
+use crate::media::timeline::GapPolicy;
 use crate::rule::StreamKey;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// What a publisher showed to be let in; who shows the same may take its stream over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,16 +50,31 @@ pub enum ClaimRefused {
     /// Another publisher has it, and may keep it.
     #[error("the stream has a publisher already")]
     Busy,
+    /// The publisher that it had was lost, and its place is kept for a while.
+    #[error("the stream waits for the publisher that it had")]
+    Awaited,
     /// The gateway carries as many streams as it may.
     #[error("the gateway carries {STREAMS_MAX} streams and takes no more")]
     Full,
 }
 
+/// What holds for streams, and may change while the gateway runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// How long a stream whose publisher's connection was lost waits for its return, from that moment on; nothing means that it
+    /// ends at once.
+    pub grace: Duration,
+    /// What becomes of the time in which nothing came, in streams that begin from now on.
+    pub gap: GapPolicy,
+}
+
 /// The registry of live streams.
 pub struct Hub {
     streams: Mutex<Registry>,
+    terms: Mutex<Terms>,
     changed: watch::Sender<u64>,
     limits: RingLimits,
+    drain: CancellationToken,
 }
 
 #[derive(Default)]
@@ -64,13 +84,25 @@ struct Registry {
 }
 
 impl Hub {
-    /// A hub without streams.
+    /// A hub without streams, which waits for no publisher's return until its [`Terms`] say so.
     pub fn new(limits: RingLimits) -> Arc<Self> {
         Arc::new(Self {
             streams: Mutex::default(),
+            terms: Mutex::default(),
             changed: watch::Sender::new(0),
             limits,
+            drain: CancellationToken::new(),
         })
+    }
+
+    /// Changes what holds for streams from now on.
+    pub fn set_terms(&self, terms: Terms) {
+        *self.terms.lock().unwrap_or_else(PoisonError::into_inner) = terms;
+    }
+
+    /// Cancelled when the gateway is about to end: from then on no publisher's return is waited for.
+    pub fn drain(&self) -> &CancellationToken {
+        &self.drain
     }
 
     /// Gives the stream to a publisher. The runtime that this is called on becomes the home of a new stream's targets.
@@ -83,20 +115,23 @@ impl Hub {
         claim: Claim,
         duplicate: DuplicatePolicy,
     ) -> Result<Producer, ClaimRefused> {
+        let gap = self.terms().gap;
         let producer = {
             let mut registry = self.lock();
             let standing = registry.live.get(key);
             match standing.map(|stream| stream.hand_over(self, &claim, duplicate)) {
                 Some(Handover::Taken(producer)) => producer,
                 Some(Handover::Kept) => return Err(ClaimRefused::Busy),
+                Some(Handover::Awaited) => return Err(ClaimRefused::Awaited),
                 None if registry.live.len() >= STREAMS_MAX => return Err(ClaimRefused::Full),
                 // The last publisher of one that has ended is about to say so here.
                 Some(Handover::Ended) | None => {
                     registry.next_id += 1;
                     let id = StreamId(registry.next_id);
-                    let stream = Arc::new(Stream::new(id, key.clone(), claim, self.limits));
+                    let stream = Stream::new(id, key.clone(), claim, self.limits, gap);
+                    let stream = Arc::new(stream);
                     registry.live.insert(key.clone(), Arc::clone(&stream));
-                    stream.produce(self)
+                    stream.produce(self, Arrival::New)
                 }
             }
         };
@@ -121,7 +156,29 @@ impl Hub {
         self.changed.subscribe()
     }
 
-    pub(super) fn forget(&self, stream: &Arc<Stream>) {
+    /// The publisher's connection was lost: the stream waits for its return, or ends where nobody is waited for.
+    pub(super) fn lose(
+        self: &Arc<Self>,
+        stream: &Arc<Stream>,
+        epoch: u64,
+        superseded: &watch::Receiver<bool>,
+    ) {
+        let time = self.terms().grace;
+        if time.is_zero() || self.drain.is_cancelled() {
+            self.end(stream, epoch, End::Lost);
+        } else if stream.vacate(epoch) {
+            grace::wait(self, stream, epoch, superseded.clone(), time);
+        }
+    }
+
+    /// Ends the stream, if it is still that publisher's.
+    pub(super) fn end(&self, stream: &Arc<Stream>, epoch: u64, end: End) {
+        if stream.finish(epoch, end) {
+            self.forget(stream);
+        }
+    }
+
+    fn forget(&self, stream: &Arc<Stream>) {
         {
             let mut registry = self.lock();
             let is_current = registry
@@ -133,6 +190,10 @@ impl Hub {
             }
         }
         self.announce();
+    }
+
+    fn terms(&self) -> Terms {
+        *self.terms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn announce(&self) {
@@ -148,7 +209,7 @@ impl Hub {
 mod tests {
     use super::*;
     use crate::media::MediaKind;
-    use crate::relay::stream::{Drained, End};
+    use crate::relay::stream::Drained;
     use bytes::Bytes;
 
     const KEY: &[u8] = &[0x17, 1, 0, 0, 0, 0x65];
@@ -198,7 +259,8 @@ mod tests {
             consumer.drain(usize::MAX, |_, at| times.push(at)),
             Drained::CaughtUp
         );
-        assert_eq!(times, [0, 0, 0, 33]);
+        assert_eq!(times, [0, 0, 33], "the header is the same");
+        assert_eq!(second.arrival(), Arrival::Takeover);
     }
 
     #[tokio::test]

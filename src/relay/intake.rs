@@ -3,7 +3,7 @@
 use super::opening::{Admitted, Opening};
 use super::ring::{Appended, Ring, RingLimits};
 use super::status::StreamFigures;
-use crate::media::timeline::Timeline;
+use crate::media::timeline::{GapPolicy, Timeline};
 use crate::media::{Class, Composition, MediaKind, Shape, Tag};
 use bytes::Bytes;
 use std::time::Duration;
@@ -17,20 +17,26 @@ pub(super) struct Intake {
 }
 
 impl Intake {
-    pub(super) fn new(limits: RingLimits) -> Self {
+    pub(super) fn new(limits: RingLimits, gap: GapPolicy) -> Self {
         Self {
             ring: Ring::new(limits),
-            timeline: Timeline::default(),
+            timeline: Timeline::new(gap),
             figures: StreamFigures::default(),
             opening: Opening::new(),
         }
+    }
+
+    /// The publisher is gone; another one may follow. What it has sent goes to those who read it, and nobody begins with it any more.
+    pub(super) fn end_input(&mut self, now: Duration) {
+        self.finish(now);
+        self.ring.interrupt();
     }
 
     /// Another publisher follows.
     pub(super) fn begin_input(&mut self) {
         self.timeline.begin_input();
         self.opening = Opening::new();
-        self.ring.interrupt();
+        self.figures.tracks.clear();
     }
 
     /// Takes a message with its wire timestamp, which arrived at `now` on the stream's own clock.
@@ -62,10 +68,7 @@ impl Intake {
             return;
         }
         // What nobody is given takes no time: a publisher's line begins with its first keyframe.
-        if self.ring.wants_keyframe()
-            && !self.opening.holds(&shape, self.ring.headers())
-            && self.ring.passes_over(&shape)
-        {
+        if self.ring.wants_keyframe() && !self.waits(&shape) && self.ring.passes_over(&shape, now) {
             self.figures.drops.before_keyframe += 1;
             return;
         }
@@ -80,6 +83,16 @@ impl Intake {
         self.ring.begin_window();
         let left = self.opening.finish(self.ring.headers());
         self.admit(left, now);
+    }
+
+    /// Whether a tag of this shape would wait for a header. Where targets read on from the publisher before, none waits in front of
+    /// the keyframe: it would take time that shows as a gap in the pictures.
+    fn waits(&self, shape: &Shape) -> bool {
+        if self.ring.goes_on() {
+            self.opening.is_holding()
+        } else {
+            self.opening.holds(shape, self.ring.headers())
+        }
     }
 
     /// What waits for a header in the codec before is judged by those that came.
@@ -160,10 +173,11 @@ mod tests {
 
     #[test]
     fn a_return_goes_on_one_step_after_the_last_frame_whatever_comes_before_its_keyframe() {
-        let mut intake = Intake::new(RingLimits::default());
+        let mut intake = Intake::new(RingLimits::default(), GapPolicy::Compress);
         let headers = [(0, VIDEO_HEADER), (0, AUDIO_HEADER)];
         push(&mut intake, &headers);
         push(&mut intake, &[(7000, KEY), (7010, AUDIO), (7033, INTER)]);
+        intake.end_input(Duration::ZERO);
         intake.begin_input();
         push(&mut intake, &headers);
         // The tail of a GOP, and audio, of a second and a half.
@@ -176,8 +190,23 @@ mod tests {
     }
 
     #[test]
+    fn sound_that_comes_before_the_pictures_of_a_return_takes_no_time() {
+        let mut intake = Intake::new(RingLimits::default(), GapPolicy::Compress);
+        push(&mut intake, &[(0, VIDEO_HEADER), (0, AUDIO_HEADER)]);
+        push(&mut intake, &[(0, KEY), (10, AUDIO)]);
+        intake.end_input(Duration::ZERO);
+        intake.begin_input();
+        // Its own header comes late, and that of the pictures later still.
+        push(&mut intake, &[(0, AUDIO), (21, AUDIO), (21, AUDIO_HEADER)]);
+        push(&mut intake, &[(42, AUDIO), (900, VIDEO_HEADER), (900, KEY)]);
+        push(&mut intake, &[(921, AUDIO)]);
+        let dts: Vec<_> = frames(&intake).iter().map(|frame| frame.0).collect();
+        assert_eq!(dts, [0, 10, 43, 64]);
+    }
+
+    #[test]
     fn what_waits_for_a_header_goes_before_another_codec() {
-        let mut intake = Intake::new(RingLimits::default());
+        let mut intake = Intake::new(RingLimits::default(), GapPolicy::Compress);
         push(&mut intake, &[(0, VIDEO_HEADER), (0, KEY), (20, AUDIO)]);
         push(&mut intake, &[(33, INTER), (40, AUDIO_HEADER)]);
         let before = intake.ring.lineup();
@@ -192,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_clamped_picture_keeps_the_moment_at_which_it_is_shown() {
-        let mut intake = Intake::new(RingLimits::default());
+        let mut intake = Intake::new(RingLimits::default(), GapPolicy::Compress);
         push(&mut intake, &[(0, VIDEO_HEADER)]);
         push(
             &mut intake,

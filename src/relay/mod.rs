@@ -5,7 +5,9 @@
 
 pub mod beat;
 pub mod cursor;
+mod grace;
 pub mod headers;
+mod hold;
 pub mod hub;
 mod intake;
 pub mod limits;
@@ -21,8 +23,9 @@ pub mod tick;
 
 pub use beat::Beat;
 pub use cursor::Recycle;
-pub use hub::{Claim, ClaimRefused, Credential, DuplicatePolicy, Hub};
+pub use hold::{Arrival, End, Hold, Presence};
+pub use hub::{Claim, ClaimRefused, Credential, DuplicatePolicy, Hub, Terms};
 pub use outflow::{Fresh, Outflow};
 pub use shard::{Shard, Shards};
-pub use stream::{Consumer, Drained, End, Producer, Stream, StreamId};
+pub use stream::{Consumer, Drained, Producer, Stream, StreamId};
 pub use tick::Tick;

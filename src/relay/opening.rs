@@ -60,6 +60,11 @@ impl Opening {
         }
     }
 
+    /// Whether something waits, and so whatever follows it.
+    pub fn is_holding(&self) -> bool {
+        matches!(self, Self::Holding { .. })
+    }
+
     /// Judges a tag that is not a header, with the headers in force now.
     pub fn admit(&mut self, tag: Tag, headers: &Headers, now: Duration) -> Admitted {
         let served = is_ready(&tag.shape, headers);

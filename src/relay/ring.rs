@@ -71,9 +71,14 @@ pub struct Ring {
     first: u64,
     bytes: usize,
     starts: VecDeque<Start>,
+    /// What the current input has shown.
     headers: Arc<Headers>,
+    /// What the input before has given to everybody, until there is a start of this one.
+    given: Option<Headers>,
     lineups: Lineups,
     seen_video: bool,
+    /// Whether the input before had video, so that sound alone is not taken for all there is at once.
+    expects_video: bool,
     /// When this input's first sound came, and where the ring has it, while it has shown no video.
     sound_since: Option<Duration>,
     first_sound: Option<(u64, i64)>,
@@ -92,8 +97,10 @@ impl Ring {
             bytes: 0,
             starts: VecDeque::new(),
             headers: Arc::default(),
+            given: None,
             lineups: Lineups::default(),
             seen_video: false,
+            expects_video: false,
             sound_since: None,
             first_sound: None,
             wants_keyframe: true,
@@ -106,10 +113,10 @@ impl Ring {
         self.wants_keyframe
     }
 
-    /// Whether a tag of this shape would be let go, because the stream, or its new publisher, has not shown a keyframe yet. A
-    /// picture that is asked about counts as seen.
-    pub fn passes_over(&mut self, shape: &Shape) -> bool {
-        let is_early = self.is_early(shape);
+    /// Whether a tag of this shape, which arrives at `now`, would be let go, because the stream, or its new publisher, has not
+    /// shown a keyframe yet. A picture that is asked about counts as seen.
+    pub fn passes_over(&mut self, shape: &Shape, now: Duration) -> bool {
+        let is_early = self.is_early(shape, now);
         let may_begin = shape.class == Class::Keyframe && can_begin(shape);
         is_early && !may_begin
     }
@@ -127,6 +134,7 @@ impl Ring {
         let mut headers = Headers::clone(&self.headers);
         headers.forget(shape.track);
         self.headers = Arc::new(headers);
+        self.given = None;
         self.begin_anew();
     }
 
@@ -140,11 +148,19 @@ impl Ring {
                 Kept::Refused => return Appended::Refused,
                 Kept::Changed => self.headers = Arc::new(headers),
             }
+            if let Some(given) = &mut self.given {
+                match given.keep(&tag) {
+                    Kept::Same => return Appended::Repeated,
+                    Kept::Changed => {}
+                    // There is no room to remember it: whatever comes for the track is told.
+                    Kept::Refused => given.forget(tag.shape.track),
+                }
+            }
         }
         let begins_gop = self.begins_gop(&tag);
         if begins_gop {
             self.wants_keyframe = false;
-        } else if self.is_early(&tag.shape) {
+        } else if self.is_early(&tag.shape, now) {
             return Appended::BeforeKeyframe;
         }
         let (class, dts) = (tag.shape.class, tag.dts);
@@ -160,10 +176,13 @@ impl Ring {
         Appended::Kept
     }
 
-    /// Another publisher goes on with the stream: its headers are its own, nothing of it is worth having before its first
-    /// keyframe, and no target begins with what the one before left.
+    /// The publisher is gone, and perhaps another one goes on with the stream: its headers are its own, though targets need only
+    /// those that differ; nothing of it is worth having before its first keyframe, and no target begins with what the one before
+    /// left.
     pub fn interrupt(&mut self) {
-        self.headers = Arc::default();
+        let headers = std::mem::take(&mut self.headers);
+        self.given.get_or_insert_with(|| Headers::clone(&headers));
+        self.expects_video = self.seen_video || (self.wants_keyframe && self.expects_video);
         self.seen_video = false;
         self.sound_since = None;
         self.begin_anew();
@@ -198,6 +217,11 @@ impl Ring {
     /// The time of the newest tag, in milliseconds.
     pub fn newest_dts(&self) -> Option<i64> {
         self.tags.back().map(|tag| tag.dts)
+    }
+
+    /// Whether another publisher goes on with the stream and has not begun yet.
+    pub fn goes_on(&self) -> bool {
+        self.given.is_some()
     }
 
     /// The codecs of now.
@@ -243,10 +267,20 @@ impl Ring {
         self.starts.clear();
     }
 
-    /// Whether a tag that begins no GOP comes before one has begun.
-    fn is_early(&mut self, shape: &Shape) -> bool {
+    /// Whether a tag that begins no GOP comes before one has begun. Behind an input that had video, sound waits for it as long as it
+    /// takes to be taken for a stream of its own.
+    fn is_early(&mut self, shape: &Shape, now: Duration) -> bool {
         self.seen_video |= shape.track.kind == MediaKind::Video;
-        self.wants_keyframe && self.seen_video && !shape.class.is_kept()
+        if !self.wants_keyframe || shape.class.is_kept() {
+            return false;
+        }
+        if shape.track.kind == MediaKind::Audio {
+            self.sound_since.get_or_insert(now);
+        }
+        let is_sound_alone = self
+            .sound_since
+            .is_some_and(|since| now.saturating_sub(since) >= AUDIO_ONLY_AFTER);
+        self.seen_video || (self.expects_video && !is_sound_alone)
     }
 
     /// A stream that has shown no video for a while is taken for audio alone; then its very first frame is a start, too.
@@ -266,6 +300,8 @@ impl Ring {
     }
 
     fn push_start(&mut self, place: u64, dts: i64) {
+        // Whoever begins here has been given no more than this.
+        self.given = None;
         self.starts.push_back(Start {
             place,
             dts,

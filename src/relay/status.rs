@@ -2,6 +2,7 @@
 
 use crate::media::timeline::{Repairs, Symptoms};
 use crate::media::{Class, Codec, MediaKind, Shape, Track};
+use std::net::SocketAddr;
 use std::ops::AddAssign;
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ pub struct StreamFigures {
     pub video_fps: u64,
     /// Tags that were left out.
     pub drops: Drops,
-    /// The tracks that were seen.
+    /// The tracks that the current publisher, or the last one, has shown.
     pub tracks: Vec<TrackFigures>,
     rate: Rate,
 }
@@ -128,15 +129,22 @@ impl StreamFigures {
     }
 }
 
+/// Who publishes a stream.
+#[derive(Clone, Debug)]
+pub struct Publisher {
+    /// Where it comes from.
+    pub peer: SocketAddr,
+    /// The encoder's name for itself, as it gave it at `connect`.
+    pub client: String,
+}
+
 /// A live stream, as it is at one moment.
 #[derive(Clone, Debug)]
 pub struct StreamSnapshot {
     /// Its figures.
     pub figures: StreamFigures,
-    /// Who publishes it.
-    pub peer: std::net::SocketAddr,
-    /// The encoder's name for itself, as it gave it at `connect`.
-    pub client: String,
+    /// Who publishes it; nobody in the time of grace.
+    pub publisher: Option<Publisher>,
     /// Timestamps that had to be repaired, by kind.
     pub repairs: Repairs,
     /// What is the matter with its publisher's clock.

@@ -2,12 +2,13 @@
 
 use super::cursor::{Cursor, Reached, Recycle};
 use super::headers::Headers;
+use super::hold::{Arrival, End, Hold, Presence};
 use super::hub::{Claim, DuplicatePolicy, Hub};
 use super::intake::Intake;
 use super::outflow::{Fresh, Outflow};
 use super::ring::RingLimits;
-use super::status::{Drops, StreamSnapshot};
-use crate::media::timeline::Repairs;
+use super::status::{Drops, Publisher, StreamSnapshot};
+use crate::media::timeline::{GapPolicy, Repairs};
 use crate::media::{MediaKind, Tag};
 use crate::rule::StreamKey;
 use bytes::Bytes;
@@ -31,15 +32,6 @@ impl StreamId {
     }
 }
 
-/// How a stream ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The publisher said so: what it sent is delivered to the last tag.
-    Clean,
-    /// Its connection was lost, or timed out.
-    Lost,
-}
-
 /// A live stream.
 pub struct Stream {
     id: StreamId,
@@ -49,6 +41,7 @@ pub struct Stream {
     since: SystemTime,
     shared: Mutex<Shared>,
     outflow: OnceLock<Arc<dyn Outflow>>,
+    hold: watch::Sender<Hold>,
     appended: Notify,
     ended: CancellationToken,
 }
@@ -60,14 +53,22 @@ struct Shared {
     /// Room for what it is shown next.
     fresh: Fresh,
     claim: Claim,
-    /// Counts the publishers; who holds an older one may not append any more.
-    epoch: u64,
+    hold: Hold,
     superseded: watch::Sender<bool>,
-    end: Option<End>,
 }
 
 impl Stream {
-    pub(super) fn new(id: StreamId, key: StreamKey, claim: Claim, limits: RingLimits) -> Self {
+    pub(super) fn new(
+        id: StreamId,
+        key: StreamKey,
+        claim: Claim,
+        limits: RingLimits,
+        gap: GapPolicy,
+    ) -> Self {
+        let hold = Hold {
+            epoch: 0,
+            presence: Presence::Fed,
+        };
         Self {
             id,
             key,
@@ -75,15 +76,15 @@ impl Stream {
             began: Instant::now(),
             since: SystemTime::now(),
             shared: Mutex::new(Shared {
-                intake: Intake::new(limits),
+                intake: Intake::new(limits, gap),
                 delivered: 0,
                 fresh: Fresh::default(),
                 claim,
-                epoch: 0,
+                hold,
                 superseded: watch::Sender::new(false),
-                end: None,
             }),
             outflow: OnceLock::new(),
+            hold: watch::Sender::new(hold),
             appended: Notify::new(),
             ended: CancellationToken::new(),
         }
@@ -111,7 +112,12 @@ impl Stream {
 
     /// How it ended, once it has.
     pub fn end(&self) -> Option<End> {
-        self.lock().end
+        self.lock().end()
+    }
+
+    /// Who feeds it, now and whenever that changes.
+    pub fn hold(&self) -> watch::Receiver<Hold> {
+        self.hold.subscribe()
     }
 
     /// The headers in force now.
@@ -128,10 +134,13 @@ impl Stream {
     pub fn snapshot(&self) -> StreamSnapshot {
         let mut shared = self.lock();
         shared.intake.figures.roll(self.began.elapsed());
+        let is_away = shared.hold.presence == Presence::Away;
         StreamSnapshot {
             figures: shared.intake.figures.clone(),
-            peer: shared.claim.peer,
-            client: shared.claim.client.clone(),
+            publisher: (!is_away).then(|| Publisher {
+                peer: shared.claim.peer,
+                client: shared.claim.client.clone(),
+            }),
             repairs: *shared.intake.timeline.repairs(),
             symptoms: shared.intake.timeline.symptoms(),
             ring_bytes: shared.intake.ring.bytes(),
@@ -150,13 +159,18 @@ impl Stream {
         self.appended.notified()
     }
 
+    /// Whether there is something that a target can begin with.
+    pub fn is_startable(&self) -> bool {
+        self.lock().intake.ring.newest_start().is_some()
+    }
+
     /// Completes once there is something that a target can begin with.
     pub async fn startable(&self) {
         loop {
             let appended = self.appended();
             tokio::pin!(appended);
             appended.as_mut().enable();
-            if self.lock().intake.ring.newest_start().is_some() {
+            if self.is_startable() {
                 return;
             }
             appended.await;
@@ -168,7 +182,7 @@ impl Stream {
         self.ended.cancelled().await;
     }
 
-    /// Ends the current publisher's hold; its connection learns of it and closes.
+    /// Ends the current publisher's hold: its connection learns of it and closes, or it is not waited for any longer.
     pub fn kick(&self) {
         self.lock().superseded.send_replace(true);
     }
@@ -187,39 +201,73 @@ impl Stream {
         }
     }
 
-    pub(super) fn produce(self: &Arc<Self>, hub: &Arc<Hub>) -> Producer {
+    pub(super) fn produce(self: &Arc<Self>, hub: &Arc<Hub>, arrival: Arrival) -> Producer {
         let shared = self.lock();
         Producer {
             stream: Arc::clone(self),
             hub: Arc::clone(hub),
-            epoch: shared.epoch,
+            epoch: shared.hold.epoch,
+            arrival,
             superseded: shared.superseded.subscribe(),
             end: End::Lost,
         }
     }
 
-    /// Hands the stream to another publisher, if it may have it. The one before finds out when it next appends or waits.
+    /// Hands the stream to another publisher, if it may have it. The one before, or who waits for it, learns of it.
     pub(super) fn hand_over(
         self: &Arc<Self>,
         hub: &Arc<Hub>,
         claim: &Claim,
         duplicate: DuplicatePolicy,
     ) -> Handover {
-        {
+        let arrival = {
             let mut shared = self.lock();
-            if shared.end.is_some() {
-                return Handover::Ended;
+            let arrival = match shared.hold.presence {
+                Presence::Ended(_) => return Handover::Ended,
+                Presence::Fed if duplicate == DuplicatePolicy::Reject => return Handover::Kept,
+                Presence::Fed => Arrival::Takeover,
+                Presence::Away => Arrival::Return,
+            };
+            if shared.claim.credential != claim.credential {
+                return match arrival {
+                    Arrival::Return => Handover::Awaited,
+                    Arrival::New | Arrival::Takeover => Handover::Kept,
+                };
             }
-            if duplicate == DuplicatePolicy::Reject || shared.claim.credential != claim.credential {
-                return Handover::Kept;
+            if arrival == Arrival::Takeover {
+                shared.intake.end_input(self.began.elapsed());
             }
-            shared.epoch += 1;
             shared.claim = claim.clone();
             shared.intake.begin_input();
+            let epoch = shared.hold.epoch + 1;
+            self.change_hold(&mut shared, epoch, Presence::Fed);
             let before = std::mem::replace(&mut shared.superseded, watch::Sender::new(false));
             before.send_replace(true);
+            arrival
+        };
+        // What the one before has sent last may be new to those who read.
+        self.appended.notify_waiters();
+        Handover::Taken(self.produce(hub, arrival))
+    }
+
+    /// The publisher's connection was lost. Says whether the stream is to wait for its return: it is not where another one has
+    /// taken over, or where it has ended.
+    pub(super) fn vacate(&self, epoch: u64) -> bool {
+        {
+            let mut shared = self.lock();
+            if !shared.is_held_by(epoch) {
+                return false;
+            }
+            shared.intake.end_input(self.began.elapsed());
+            self.change_hold(&mut shared, epoch, Presence::Away);
         }
-        Handover::Taken(self.produce(hub))
+        self.appended.notify_waiters();
+        true
+    }
+
+    fn change_hold(&self, shared: &mut Shared, epoch: u64, presence: Presence) {
+        shared.hold = Hold { epoch, presence };
+        self.hold.send_replace(shared.hold);
     }
 
     /// A panic while the lock was held leaves the ring as it was between two tags: every step on it is whole.
@@ -231,11 +279,11 @@ impl Stream {
     pub(super) fn finish(&self, epoch: u64, end: End) -> bool {
         {
             let mut shared = self.lock();
-            if shared.epoch != epoch || shared.end.is_some() {
+            if !shared.is_held_by(epoch) {
                 return false;
             }
             shared.intake.finish(self.began.elapsed());
-            shared.end = Some(end);
+            self.change_hold(&mut shared, epoch, Presence::Ended(end));
         }
         self.ended.cancel();
         self.appended.notify_waiters();
@@ -258,6 +306,18 @@ impl Shared {
         self.delivered = ring.end();
         fresh
     }
+
+    fn end(&self) -> Option<End> {
+        match self.hold.presence {
+            Presence::Ended(end) => Some(end),
+            Presence::Fed | Presence::Away => None,
+        }
+    }
+
+    /// Whether it is still this publisher's, there or not.
+    fn is_held_by(&self, epoch: u64) -> bool {
+        self.hold.epoch == epoch && self.end().is_none()
+    }
 }
 
 /// What became of another publisher's wish for a stream.
@@ -266,15 +326,19 @@ pub(super) enum Handover {
     Taken(Producer),
     /// The one before keeps it.
     Kept,
+    /// It is kept for the one before, which was lost.
+    Awaited,
     /// The stream has ended, a moment ago.
     Ended,
 }
 
-/// A publisher's hold on a stream. Dropping it ends the stream, unless another publisher has taken it over.
+/// A publisher's hold on a stream. Dropping it says that its connection was lost: the stream waits for its return as long as
+/// [`Terms::grace`](super::Terms::grace) says, unless another publisher has taken it over.
 pub struct Producer {
     stream: Arc<Stream>,
     hub: Arc<Hub>,
     epoch: u64,
+    arrival: Arrival,
     superseded: watch::Receiver<bool>,
     end: End,
 }
@@ -289,7 +353,7 @@ impl Producer {
     /// publisher has taken over.
     pub fn batch(&self) -> Option<Batch<'_>> {
         let mut shared = self.stream.lock();
-        if shared.epoch != self.epoch {
+        if shared.hold.epoch != self.epoch {
             return None;
         }
         shared.intake.ring.begin_window();
@@ -335,17 +399,17 @@ impl Producer {
         *self.superseded.borrow()
     }
 
-    /// Whether this publisher came while the stream had another one.
-    pub fn took_over(&self) -> bool {
-        self.epoch > 0
+    /// How this publisher came.
+    pub fn arrival(&self) -> Arrival {
+        self.arrival
     }
 
     /// Whether another publisher has the stream now.
     pub fn is_replaced(&self) -> bool {
-        self.stream.lock().epoch != self.epoch
+        self.stream.lock().hold.epoch != self.epoch
     }
 
-    /// Ends the stream as the publisher wished: all that it sent is delivered.
+    /// Ends the stream, unless it is another publisher's: all that was sent is delivered, and nobody is waited for.
     pub fn finish(mut self) {
         self.end = End::Clean;
     }
@@ -353,8 +417,9 @@ impl Producer {
 
 impl Drop for Producer {
     fn drop(&mut self) {
-        if self.stream.finish(self.epoch, self.end) {
-            self.hub.forget(&self.stream);
+        match self.end {
+            End::Clean => self.hub.end(&self.stream, self.epoch, End::Clean),
+            End::Lost => self.hub.lose(&self.stream, self.epoch, &self.superseded),
         }
     }
 }
@@ -443,7 +508,7 @@ impl Consumer {
         let shared = self.stream.lock();
         match (
             self.cursor.drain(&shared.intake.ring, budget, sink),
-            shared.end,
+            shared.end(),
         ) {
             (Reached::Budget, _) => Drained::More,
             (Reached::Recycle(why), _) => Drained::Recycle(why),

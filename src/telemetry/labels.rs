@@ -110,7 +110,7 @@ label_set! {
         App = "app",
         /// A name that no stream can have.
         Name = "name",
-        /// The stream has a publisher that stays.
+        /// The stream has a publisher that stays, or waits for one that was lost.
         Busy = "busy",
         /// The gateway carries as many streams as it may.
         Full = "full",

@@ -217,6 +217,7 @@ mod tests {
     fn page(metrics: &Metrics) -> String {
         metrics.render(&Snapshot::<RepairKind> {
             streams: 0,
+            streams_in_grace: 0,
             ring_bytes: 0,
             targets: Vec::new(),
         })

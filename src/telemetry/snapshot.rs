@@ -16,8 +16,10 @@ pub const MAX_TARGET_SERIES: usize = 1000;
 /// What runs. `S` is the state of a target.
 #[derive(Debug, Clone)]
 pub struct Snapshot<S> {
-    /// Live streams.
+    /// Live streams, those in the time of grace among them.
     pub streams: u64,
+    /// Streams whose publisher's return is waited for.
+    pub streams_in_grace: u64,
     /// Bytes that the streams' rings hold, all together.
     pub ring_bytes: u64,
     /// Every target, oldest first.
@@ -33,7 +35,7 @@ pub struct TargetSample<S> {
     pub rule: RuleId,
     /// Its state.
     pub state: S,
-    /// Whether media flows.
+    /// Whether its CDN takes media.
     pub up: bool,
     /// Bytes handed to its connections since its push began.
     pub bytes: u64,
@@ -122,6 +124,18 @@ fn write_page<S: Label>(
 
     head(
         page,
+        "aqueduct_streams_in_grace",
+        "gauge",
+        "Live streams whose publisher's return is waited for.",
+    )?;
+    writeln!(
+        page,
+        "aqueduct_streams_in_grace {}\n",
+        snapshot.streams_in_grace
+    )?;
+
+    head(
+        page,
         "aqueduct_ring_bytes",
         "gauge",
         "Bytes that the streams' rings hold.",
@@ -143,7 +157,7 @@ fn write_page<S: Label>(
     }
     page.push('\n');
 
-    let about = "Whether media flows to every target of the rule.";
+    let about = "Whether every target of the rule takes media.";
     head(page, "aqueduct_target_up", "gauge", about)?;
     for (rule, series) in series {
         let up = u8::from(series.up);
@@ -194,6 +208,7 @@ mod tests {
     fn render(page: &Page, targets: Vec<TargetSample<State>>) -> Vec<String> {
         let snapshot = Snapshot {
             streams: 1,
+            streams_in_grace: 0,
             ring_bytes: 2,
             targets,
         };

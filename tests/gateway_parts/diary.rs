@@ -4,6 +4,7 @@ use super::until;
 use aqueduct::egress::failure::Failure;
 use aqueduct::egress::status::PushStatus;
 use aqueduct::ingest::{Asked, Ended, NotPublished, Received};
+use aqueduct::relay::Arrival;
 use aqueduct::rule::StreamKey;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -52,8 +53,12 @@ impl Diary {
 }
 
 impl aqueduct::ingest::Watch for Diary {
-    fn publish_started(&self, stream: &StreamKey, _: SocketAddr, _: &str, takeover: bool) {
-        let how = if takeover { "takeover" } else { "new" };
+    fn publish_started(&self, stream: &StreamKey, _: SocketAddr, _: &str, how: Arrival) {
+        let how = match how {
+            Arrival::New => "new",
+            Arrival::Takeover => "takeover",
+            Arrival::Return => "return",
+        };
         self.write(format!("started {stream} {how}"));
     }
 

@@ -12,7 +12,7 @@ use aqueduct::net::own::OwnListeners;
 use aqueduct::net::permits::{ConnectionLimits, Permits};
 use aqueduct::net::policy::AddressPolicy;
 use aqueduct::relay::ring::RingLimits;
-use aqueduct::relay::{Hub, Shards, Stream, Tick};
+use aqueduct::relay::{Hub, Shards, Stream, Terms, Tick};
 use aqueduct::rule::{
     AppName, Origin, Rule, RuleId, RuleSet, StreamKey, StreamPattern, UrlTemplate,
 };
@@ -26,7 +26,6 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 /// What a test wants other than usual.
 pub struct Setup {
@@ -47,6 +46,8 @@ pub struct Setup {
     pub starts_per_second: u32,
     /// How many publishers may connect.
     pub connections: ConnectionLimits,
+    /// How long a publisher's return is waited for, and the like.
+    pub terms: Terms,
     /// What a push's clock begins with, in milliseconds.
     pub start_clock: u32,
 }
@@ -65,6 +66,7 @@ impl Default for Setup {
             tls: None,
             starts_per_second: 0,
             connections: ConnectionLimits::default(),
+            terms: Terms::default(),
             start_clock: 0,
         }
     }
@@ -90,11 +92,12 @@ impl Gateway {
             count => Shards::start(count, tick).unwrap(),
         });
         let hub = Hub::new(setup.ring);
+        hub.set_terms(setup.terms);
         let diary = Diary::new();
         let gate = Arc::new(Gate {
             hub: Arc::clone(&hub),
             admission: admission(&setup.publish_keys),
-            drain: CancellationToken::new(),
+            drain: hub.drain().clone(),
             watch: diary.clone(),
             reject_duplicates: AtomicBool::new(setup.reject_duplicates),
         });

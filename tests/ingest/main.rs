@@ -10,5 +10,6 @@ mod garbage;
 mod owners;
 mod passage;
 mod patience;
+mod returns;
 mod starts;
 mod tls;

@@ -37,13 +37,9 @@ async fn the_same_key_takes_over_and_the_target_goes_on_in_time() {
         assert_eq!(old.told().await, Told::Closed);
         new.start(7).await;
         new.video(47, &inter(2)).await;
-        // Its headers come again, since they are its own; time goes on by one step and never back.
-        let got = target.tags(5).await;
-        let times: Vec<u32> = got.iter().map(|got| got.1).collect();
-        assert_eq!(got[3], (MediaKind::Video, 73), "{got:?}");
-        assert_eq!(got[4], (MediaKind::Video, 113));
-        assert!(times.is_sorted(), "{times:?}");
-        assert!(times.iter().all(|&at| at >= 40), "{times:?}");
+        // Its headers are the same, and so are not told again; time goes on by one step.
+        let got = target.tags(2).await;
+        assert_eq!(got, [(MediaKind::Video, 73), (MediaKind::Video, 113)]);
         let line = gateway.diary.until_line("ended").await;
         assert_eq!(
             line,
@@ -157,15 +153,11 @@ async fn a_publisher_that_was_taken_over_cannot_disturb_the_new_one() {
         }
     }
     new.start(0).await;
-    let mut seen = 0;
-    while seen < 4 {
-        let Seen::Tag(kind, at, payload) = target.next().await else {
-            panic!("the push goes on");
-        };
-        assert!(kind != MediaKind::Video || payload.len() < 1000, "{at}");
-        seen += 1;
-    }
+    let Seen::Tag(kind, at, payload) = target.next().await else {
+        panic!("the push goes on");
+    };
+    assert_eq!((kind, at, payload.len()), (MediaKind::Video, 33, 105));
     drop(old);
     new.video(40, &inter(1)).await;
-    assert_eq!(target.tags(1).await[0].0, MediaKind::Video);
+    assert_eq!(target.tags(1).await, [(MediaKind::Video, 73)]);
 }

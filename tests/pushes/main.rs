@@ -11,6 +11,7 @@ mod backups;
 mod cuts;
 mod gate;
 mod goodbyes;
+mod grace;
 mod ladder;
 mod recycling;
 mod shown;
@@ -30,7 +31,7 @@ fn stream(gateway: &Gateway, name: &str) -> Producer {
     producer
 }
 
-/// One without media; the same name again is a takeover.
+/// One without media; the same name again is its publisher's return, or a takeover.
 fn claim(gateway: &Gateway, name: &str) -> Producer {
     let claim = Claim {
         credential: Credential::Key([0; 32]),

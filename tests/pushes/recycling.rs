@@ -6,15 +6,27 @@ use crate::gateway_parts::{
 };
 use aqueduct::egress::TargetState;
 use aqueduct::media::MediaKind;
+use aqueduct::relay::Terms;
 use aqueduct::relay::limits::{CLOCK_MAX_MS, CLOCK_RECYCLE_MS};
+use std::time::Duration;
 
 const HEVC_HEADER: &[u8] = b"\x90hvc1\x01\x02";
 const HEVC_KEY: &[u8] = b"\x91hvc1\0\0\0\x26";
 
+fn setup() -> Setup {
+    Setup {
+        terms: Terms {
+            grace: Duration::from_secs(600),
+            ..Terms::default()
+        },
+        ..Setup::default()
+    }
+}
+
 #[tokio::test]
 async fn another_codec_is_another_publish() {
-    for takes_over in [true, false] {
-        let gateway = Gateway::start(Setup::default()).await;
+    for how in ["return", "takeover", "the same publisher"] {
+        let gateway = Gateway::start(setup()).await;
         let host = Host::open().await;
         gateway.wish([rule(1, &host.url("app/x"))]);
         let mut producer = stream(&gateway, "cam");
@@ -24,7 +36,10 @@ async fn another_codec_is_another_publish() {
         for _ in 0..3 {
             visit.message().await;
         }
-        if takes_over {
+        if how == "return" {
+            drop(producer);
+            producer = claim(&gateway, "cam");
+        } else if how == "takeover" {
             producer = claim(&gateway, "cam");
         }
         tag(&producer, 0, HEVC_HEADER);
@@ -65,7 +80,7 @@ async fn a_session_ends_at_a_keyframe_before_its_clock_reaches_31_bits() {
     let start_clock = u32::try_from(CLOCK_RECYCLE_MS - 5_000).unwrap();
     let gateway = Gateway::start(Setup {
         start_clock,
-        ..Setup::default()
+        ..setup()
     })
     .await;
     let mut target = Target::open().await;

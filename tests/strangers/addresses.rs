@@ -49,6 +49,7 @@ async fn is_closed(tcp: &mut TcpStream) -> bool {
 fn refused(gateway: &Gateway, reason: &str) -> u64 {
     let page = gateway.metrics.render(&Snapshot::<TargetState> {
         streams: 0,
+        streams_in_grace: 0,
         ring_bytes: 0,
         targets: Vec::new(),
     });

@@ -52,7 +52,7 @@ pub(super) async fn show(
     stream.map(Json).ok_or_else(nobody)
 }
 
-/// Ends the publisher's connection. Nothing keeps it from coming back.
+/// Ends the publisher's connection, or the wait for its return. Nothing keeps it from coming back.
 #[utoipa::path(delete, path = "/v1/streams/{app}/{name}", tag = "streams",
     params(("app" = String, Path), ("name" = String, Path)),
     responses(

@@ -337,3 +337,30 @@ proptest! {
         }
     }
 }
+
+fn recycled() -> Failure {
+    Failure::Recycled(crate::relay::Recycle::Codec)
+}
+
+#[test]
+fn a_session_that_we_ended_is_no_failure() {
+    let mut retries = Retries::new(7);
+    for _ in 0..20 {
+        let setback = retries.failed(recycled(), Some(RECYCLE_CALM), seconds(1), Other::Unknown);
+        assert_eq!((setback.here, setback.there), (Some(Duration::ZERO), None));
+    }
+    // One that was hardly begun is not worth another one at once.
+    assert_spread(&rests(recycled, HELD_NOT), &FOR_EVER);
+}
+
+#[test]
+fn a_consent_that_breaks_while_there_is_nothing_to_send_counts_for_nothing() {
+    let mut retries = Retries::new(7);
+    for _ in 0..20 {
+        let setback = retries.starved(closed(), HELD_NOT, seconds(1));
+        assert!(setback.here.is_some());
+        assert_eq!(setback.there, None);
+    }
+    let setback = retries.failed(closed(), HELD_NOT, seconds(1), Other::Unknown);
+    assert_eq!(setback.there, None, "it is the first");
+}

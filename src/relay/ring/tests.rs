@@ -135,9 +135,58 @@ fn a_new_publisher_must_show_a_keyframe_first() {
     let mut ring = filled([avc_header(1), key(0), inter(33)]);
     ring.interrupt();
     assert!(ring.newest_start().is_none());
-    assert_eq!(ring.append(avc_header(1), SECOND), Appended::Kept);
+    assert_eq!(
+        ring.append(key(50), SECOND),
+        Appended::BeforeKeyframe,
+        "the header of the one before does not count"
+    );
+    assert_eq!(ring.append(avc_header(1), SECOND), Appended::Repeated);
     assert_eq!(ring.append(inter(66), SECOND), Appended::BeforeKeyframe);
     assert_eq!(ring.append(key(99), SECOND), Appended::Kept);
+    assert_eq!(ring.newest_start().unwrap().headers.iter().count(), 1);
+}
+
+#[test]
+fn the_headers_of_a_new_publisher_come_again_where_they_differ() {
+    let mut ring = filled([metadata(), avc_header(1), aac_header(), key(0)]);
+    ring.interrupt();
+    assert_eq!(ring.append(metadata(), SECOND), Appended::Repeated);
+    assert_eq!(ring.append(avc_header(2), SECOND), Appended::Kept);
+    assert_eq!(
+        ring.append(avc_header(1), SECOND),
+        Appended::Kept,
+        "those who read were given another one meanwhile"
+    );
+    // It is gone again before it has begun.
+    ring.interrupt();
+    assert_eq!(ring.append(avc_header(1), SECOND), Appended::Repeated);
+    ring.append(key(40), SECOND);
+    let start = ring.newest_start().unwrap();
+    assert_eq!(start.headers.iter().count(), 1);
+    assert_eq!(
+        ring.append(aac_header(), SECOND),
+        Appended::Kept,
+        "who has begun here was not given it"
+    );
+}
+
+#[test]
+fn sound_waits_for_pictures_behind_a_publisher_that_had_them() {
+    let millis = Duration::from_millis;
+    let mut ring = filled([avc_header(1), aac_header(), key(0), audio(10)]);
+    for _ in 0..2 {
+        ring.interrupt();
+        ring.append(aac_header(), SECOND);
+        assert_eq!(ring.append(audio(50), SECOND), Appended::BeforeKeyframe);
+    }
+    let almost = SECOND + millis(999);
+    assert_eq!(ring.append(audio(950), almost), Appended::BeforeKeyframe);
+    assert_eq!(ring.append(audio(980), SECOND * 2), Appended::Kept);
+    let start = ring.newest_start().unwrap();
+    assert_eq!(start.dts, 980, "it is a stream of sound now");
+    ring.interrupt();
+    ring.append(aac_header(), SECOND * 3);
+    assert_eq!(ring.append(audio(1000), SECOND * 3), Appended::Kept);
 }
 
 #[test]

@@ -13,7 +13,7 @@ mod tests;
 pub use gateway::{ConfigReloaded, RuleChanged, RuleCreated, RuleDeleted, StoreTrouble};
 pub use publish::{
     AcceptFailed, CallerRefused, Callers, ConnectionRejected, PublishEnded, PublishRefused,
-    PublishStarted,
+    PublishStarted, PublisherAwaited, PublisherGivenUp,
 };
 pub use target::{
     Push, TargetBackingOff, TargetFailed, TargetLive, TargetRecycled, TargetStopped, TargetSwitched,

@@ -20,8 +20,10 @@ pub struct PublishStarted<'a> {
     pub peer: SocketAddr,
     /// The encoder's name for itself.
     pub client: &'a str,
-    /// Whether it took the stream over from another one.
+    /// Whether it took the stream over from one that was there.
     pub takeover: bool,
+    /// Whether it returned within the time of grace.
+    pub returned: bool,
 }
 
 impl PublishStarted<'_> {
@@ -33,6 +35,7 @@ impl PublishStarted<'_> {
             peer = %self.peer,
             client = %printable(self.client),
             takeover = self.takeover,
+            returned = self.returned,
             "publish started"
         );
     }
@@ -96,6 +99,44 @@ impl PublishEnded<'_> {
             bytes = self.bytes,
             seconds = self.lasted.as_secs_f64(),
             "publish ended"
+        );
+    }
+}
+
+/// A publisher's connection was lost, and its stream waits for its return.
+pub struct PublisherAwaited<'a> {
+    /// The stream.
+    pub stream: &'a StreamKey,
+    /// How long it waits.
+    pub time: Duration,
+}
+
+impl PublisherAwaited<'_> {
+    /// Logs. The streams that wait are counted from what runs.
+    pub fn emit(&self) {
+        info!(
+            stream = %self.stream,
+            grace_seconds = self.time.as_secs_f64(),
+            "waiting for the encoder"
+        );
+    }
+}
+
+/// A publisher did not return in time: its stream ends.
+pub struct PublisherGivenUp<'a> {
+    /// The stream.
+    pub stream: &'a StreamKey,
+    /// How long it has waited.
+    pub waited: Duration,
+}
+
+impl PublisherGivenUp<'_> {
+    /// Logs.
+    pub fn emit(&self) {
+        warn!(
+            stream = %self.stream,
+            grace_seconds = self.waited.as_secs_f64(),
+            "the encoder did not come back: the stream ends"
         );
     }
 }

@@ -43,6 +43,7 @@ fn logged(format: LogFormat, run: impl FnOnce()) -> String {
 fn page(metrics: &Metrics) -> String {
     metrics.render(&Snapshot::<Setback> {
         streams: 0,
+        streams_in_grace: 0,
         ring_bytes: 0,
         targets: Vec::new(),
     })
@@ -130,6 +131,7 @@ fn a_publisher_s_key_and_control_characters_stay_out() {
             peer: PEER.parse().unwrap(),
             client: "FMLE/3.0\nlevel=ERROR forged",
             takeover: false,
+            returned: false,
         }
         .emit(&metrics);
     });
