@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aqueduct::config::{
-    Arguments, Config, ConfigError, DuplicatePublisher, LogFormat, PublishAuth,
+    Arguments, Config, ConfigError, DuplicatePublisher, Gap, LogFormat, PublishAuth,
     rule_from_command_line,
 };
 use aqueduct::rule::{AppName, Origin, StreamKey, UrlTemplate};
@@ -88,6 +88,7 @@ fn every_key_reaches_its_place() {
             [relay]
             flush_interval_ms = 0
             grace_ms = 1
+            gap = "wall"
             duplicate_publisher = "reject"
             drain_ms = 2
             [egress]
@@ -135,6 +136,7 @@ fn every_key_reaches_its_place() {
         (0, 1, 2)
     );
     assert_eq!(config.relay.duplicate_publisher, DuplicatePublisher::Reject);
+    assert_eq!(config.relay.gap, Gap::Wall);
     assert_eq!(
         (config.egress.chunk_size, config.egress.starts_per_second),
         (8192, 7)
@@ -217,6 +219,10 @@ fn a_mistake_is_one_line_with_file_line_column_and_key() {
         (
             "[relay]\nduplicate_publisher = \"both\"",
             "a.toml:2:23: relay.duplicate_publisher: expected \"takeover\" or \"reject\"",
+        ),
+        (
+            "[relay]\ngap = \"keep\"",
+            "a.toml:2:7: relay.gap: expected \"compress\" or \"wall\"",
         ),
         (
             "[egress]\nchunk_size = 127",

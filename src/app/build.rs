@@ -3,7 +3,7 @@
 use super::observe::{Observer, snapshot};
 use super::{AppError, Serve};
 use crate::api::{self, AllowedHosts, Doors, Settings, zego};
-use crate::config::{AppConfig, Config, DuplicatePublisher, PublishAuth, TlsListenerConfig};
+use crate::config::{AppConfig, Config, DuplicatePublisher, Gap, PublishAuth, TlsListenerConfig};
 use crate::control::{
     HostJudge, Live, Phase, Readiness, Rules, SystemClock, ensure_salt, ensure_token,
 };
@@ -11,6 +11,7 @@ use crate::egress::attempt::Reach;
 use crate::egress::gate::StartGate;
 use crate::egress::{Board, Egress, Supervisor};
 use crate::ingest::{self, Apps, Gate, Listener};
+use crate::media::timeline::GapPolicy;
 use crate::net::dial::Dialer;
 use crate::net::listener::{Acceptor, bind};
 use crate::net::literal::address_literal;
@@ -319,7 +320,10 @@ pub(super) fn address_limits(config: &Config) -> AddressLimits {
 pub(super) fn terms(config: &Config) -> Terms {
     Terms {
         grace: config.relay.grace(),
-        ..Terms::default()
+        gap: match config.relay.gap {
+            Gap::Compress => GapPolicy::Compress,
+            Gap::Wall => GapPolicy::Wall,
+        },
     }
 }
 

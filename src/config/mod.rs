@@ -26,8 +26,8 @@ pub use env::{PREFIX, environment};
 pub use report::{ConfigError, Mistake, Source};
 pub use rules::rule_from_command_line;
 pub use sections::{
-    AppConfig, DuplicatePublisher, EgressConfig, HttpConfig, PublishAuth, RelayConfig, RtmpConfig,
-    RuleConfig, StoreConfig, TlsListenerConfig,
+    AppConfig, DuplicatePublisher, EgressConfig, Gap, HttpConfig, PublishAuth, RelayConfig,
+    RtmpConfig, RuleConfig, StoreConfig, TlsListenerConfig,
 };
 pub use urls::{RELAY_URLS_VARIABLE, UrlLine, UrlListError, read_url_lines, relay_urls};
 

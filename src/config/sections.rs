@@ -98,6 +98,8 @@ pub struct RelayConfig {
     pub flush_interval_ms: u64,
     /// How long targets stay connected while their publisher is gone, in milliseconds; 0 ends them with it.
     pub grace_ms: u64,
+    /// What becomes of the time in which a publisher sent nothing.
+    pub gap: Gap,
     /// What happens to a second publisher of a live stream.
     pub duplicate_publisher: DuplicatePublisher,
     /// How long a shutdown may take, in milliseconds.
@@ -126,10 +128,21 @@ impl Default for RelayConfig {
         Self {
             flush_interval_ms: 30,
             grace_ms: 15_000,
+            gap: Gap::Compress,
             duplicate_publisher: DuplicatePublisher::Takeover,
             drain_ms: 5_000,
         }
     }
+}
+
+/// What becomes of the time in which a publisher sent nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gap {
+    /// It is left out.
+    Compress,
+    /// It is kept.
+    Wall,
 }
 
 /// What happens to a second publisher of a live stream.
