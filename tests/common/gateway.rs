@@ -303,6 +303,11 @@ impl Gateway {
         self.program.signal("TERM");
     }
 
+    /// Has it read its configuration again.
+    pub fn sighup(&self) {
+        self.program.signal("HUP");
+    }
+
     /// Waits until it has ended by itself; all its output.
     pub async fn wait(mut self, within: Duration) -> (ExitStatus, String) {
         let status = self.program.wait(within).await;
