@@ -1,0 +1,283 @@
+//! A publish: media is read at the beat and given to the stream and its targets, until something ends it.
+
+use super::Connection;
+use crate::ingest::flood::Allowance;
+use crate::ingest::outcome::Ended;
+use crate::ingest::silence::Silence;
+use crate::ingest::socket::Socket;
+use crate::ingest::{Gate, Received};
+use crate::media::MediaKind;
+use crate::relay::{Beat, Producer};
+use crate::rtmp::session::server::{ServerEvent, ServerSession};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// Answers that a publisher leaves unread, in bytes. They are a few dozen bytes a second at the most.
+const UNSENT_BYTES_MAX: usize = 64 * 1024;
+
+/// What is read from one publisher in one beat, in bytes, before the others get their turn.
+const BEAT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How long a publisher that sends too much is not read where there is no beat.
+const HELD_BACK: Duration = Duration::from_millis(10);
+
+impl Connection {
+    /// Reads media until the publish ends. Everything read before the end is in the ring. Where the connection was lost, the stream
+    /// waits for its publisher's return.
+    pub(super) async fn publish(
+        &mut self,
+        producer: Producer,
+        gate: &Gate,
+        beat: &Arc<Beat>,
+    ) -> Ended {
+        let ended = self.relay(&producer, gate, beat).await;
+        if !ended.is_loss() {
+            producer.finish();
+        }
+        self.session.finish();
+        ended
+    }
+
+    async fn relay(&mut self, producer: &Producer, gate: &Gate, beat: &Arc<Beat>) -> Ended {
+        if let Err(error) = self.socket.set_paced(beat.is_paced()) {
+            return error.into();
+        }
+        let member = beat.is_paced().then(|| beat.join());
+        // One token of its own each: waiting for it locks nothing that streams share.
+        let drain = gate.drain.child_token();
+        let (superseded, drained) = (producer.superseded(), drain.cancelled());
+        let mut silence = Silence::since(Instant::now());
+        let silent = sleep_until(silence.deadline());
+        tokio::pin!(superseded, drained, silent);
+        let mut allowance = Allowance::new(self.began.elapsed());
+        let mut received = Received::default();
+        // An early encoder's media is in the buffer already, and in that of TLS, of which no socket tells.
+        let mut round = self
+            .read(producer, &mut allowance, &mut received, |_, _| Ok(0))
+            .and_then(|_| self.read_round(producer, &mut allowance, &mut received));
+        loop {
+            // What was read is for the targets, also where it was the last.
+            producer.deliver().await;
+            gate.watch.received(received);
+            let left = match round {
+                Ok(left) => left,
+                Err(ended) => return ended,
+            };
+            let now = Instant::now();
+            silence.heard(&received, now);
+            if let Some(ended) = silence.over(now) {
+                return ended;
+            }
+            let waited = match &member {
+                // Whatever else may end the publish is looked at then, too: nothing is waited for on the way of a frame.
+                Some(member) => {
+                    member.next().await;
+                    Ok(())
+                }
+                None => {
+                    tokio::select! {
+                        biased;
+                        waited = wait(&self.socket, beat, left) => waited,
+                        () = &mut superseded => Ok(()),
+                        () = &mut drained => Ok(()),
+                        // What has arrived meanwhile is read before it is judged.
+                        () = &mut silent => {
+                            silent.as_mut().reset(silence.deadline());
+                            Ok(())
+                        }
+                    }
+                }
+            };
+            if let Err(error) = waited {
+                return error.into();
+            }
+            if producer.is_superseded() {
+                return gone(producer);
+            }
+            if drain.is_cancelled() {
+                return Ended::ShuttingDown;
+            }
+            received = Received::default();
+            round = self.read_round(producer, &mut allowance, &mut received);
+        }
+    }
+
+    /// Reads all that has arrived, as far as it may at once; says why it stopped, or why the publish is over.
+    fn read_round(
+        &mut self,
+        producer: &Producer,
+        allowance: &mut Allowance,
+        received: &mut Received,
+    ) -> Result<Left, Ended> {
+        let mut left = Left::More;
+        while received.bytes < BEAT_BYTES_MAX {
+            if !allowance.may_read(self.began.elapsed()) {
+                left = Left::HeldBack;
+                break;
+            }
+            received.reads += 1;
+            match self.read(producer, allowance, received, Socket::try_read)? {
+                Read::End => return Err(Ended::Closed),
+                Read::Full => {}
+                // Asking a socket that is empty, or as good as, once more costs as much as a full read.
+                Read::All => {
+                    left = Left::Nothing;
+                    break;
+                }
+            }
+        }
+        self.answer()?;
+        Ok(left)
+    }
+
+    /// Reads once, and gives what came to the stream, under one lock.
+    fn read(
+        &mut self,
+        producer: &Producer,
+        allowance: &mut Allowance,
+        received: &mut Received,
+        from: impl Fn(&mut Socket, &mut [u8]) -> io::Result<usize>,
+    ) -> Result<Read, Ended> {
+        let Self {
+            socket,
+            buffer,
+            session,
+            began,
+        } = self;
+        let now = began.elapsed();
+        loop {
+            let read = buffer.receive_media(
+                |space| from(socket, space),
+                |unread| absorb(session, now, unread, producer, allowance, received),
+            );
+            return match read {
+                Ok(read) => {
+                    read.taken?;
+                    received.bytes += read.count;
+                    Ok(match read.count {
+                        0 => Read::End,
+                        _ if read.is_full => Read::Full,
+                        _ => Read::All,
+                    })
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::All),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => Err(error.into()),
+            };
+        }
+    }
+
+    /// Sends what the session has to say, as far as there is room; the rest goes out at the next beat.
+    fn answer(&mut self) -> Result<(), Ended> {
+        let output = self.session.output();
+        while !output.is_empty() {
+            match self.socket.try_write(output) {
+                Ok(count) => drop(output.split_to(count)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // No room. Or the peer is gone, which shows when it is read, behind what it sent last.
+                Err(_) => break,
+            }
+        }
+        if output.len() > UNSENT_BYTES_MAX {
+            return Err(Ended::Deaf);
+        }
+        Ok(())
+    }
+}
+
+/// Gives what was read to the stream, under one lock.
+fn absorb(
+    session: &mut ServerSession,
+    now: Duration,
+    unread: &mut &[u8],
+    producer: &Producer,
+    allowance: &mut Allowance,
+    received: &mut Received,
+) -> Result<(), Ended> {
+    let size = unread.len();
+    let Some(mut batch) = producer.batch() else {
+        return Err(Ended::TakenOver);
+    };
+    let mut messages = 0;
+    let outcome = loop {
+        match session.read(unread, now) {
+            Ok(Some(ServerEvent::Media(media))) => {
+                messages += 1;
+                match media.kind {
+                    MediaKind::Video => received.video += 1,
+                    MediaKind::Audio => received.audio += 1,
+                    MediaKind::Data => received.data += 1,
+                }
+                batch.push(media.kind, media.timestamp, media.payload);
+            }
+            Ok(Some(ServerEvent::Unpublished(_))) => break Err(Ended::Unpublished),
+            Ok(Some(ServerEvent::ConnectRequested(_) | ServerEvent::PublishRequested(_))) => {}
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error.into()),
+        }
+    };
+    let (drops, repairs) = batch.losses();
+    let erratic = batch.is_erratic();
+    drop(batch);
+    received.drops += drops;
+    received.repairs += repairs;
+    if !allowance.take(size - unread.len(), messages) {
+        return Err(Ended::Flood);
+    }
+    match outcome {
+        Ok(()) if erratic => Err(Ended::Erratic),
+        outcome => outcome,
+    }
+}
+
+/// What one read came to.
+enum Read {
+    /// All that had arrived.
+    All,
+    /// As much as there was room for.
+    Full,
+    /// The peer's end.
+    End,
+}
+
+/// Why a publisher that was told to go has to.
+fn gone(producer: &Producer) -> Ended {
+    if producer.is_replaced() {
+        Ended::TakenOver
+    } else {
+        Ended::Kicked
+    }
+}
+
+/// What a round of reading has left behind.
+#[derive(Clone, Copy)]
+enum Left {
+    /// Nothing that has arrived.
+    Nothing,
+    /// There may be more: the others get their turn first.
+    More,
+    /// There may be more, and the publisher has used up what it may send.
+    HeldBack,
+}
+
+/// Waits for bytes that may be read, where there is no beat.
+async fn wait(socket: &Socket, beat: &Arc<Beat>, left: Left) -> io::Result<()> {
+    match left {
+        Left::Nothing => {
+            socket.ready().await?;
+            beat.turn().await;
+            Ok(())
+        }
+        Left::More => {
+            yield_now().await;
+            Ok(())
+        }
+        Left::HeldBack => {
+            sleep(HELD_BACK).await;
+            Ok(())
+        }
+    }
+}
