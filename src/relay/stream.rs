@@ -246,6 +246,7 @@ impl Stream {
             arrival
         };
         // What the one before has sent last may be new to those who read.
+        self.deliver_at_once();
         self.appended.notify_waiters();
         Handover::Taken(self.produce(hub, arrival))
     }
@@ -261,8 +262,22 @@ impl Stream {
             shared.intake.end_input(self.began.elapsed());
             self.change_hold(&mut shared, epoch, Presence::Away);
         }
+        self.deliver_at_once();
         self.appended.notify_waiters();
         true
+    }
+
+    /// What [`Producer::deliver`] does, in one go, for the few tags that had waited for a header when their publisher went.
+    fn deliver_at_once(&self) {
+        let Some(outflow) = self.outflow.get() else {
+            return;
+        };
+        let fresh = self.lock().freshen();
+        let mut from = (!fresh.is_empty()).then_some(0);
+        while let Some(at) = from {
+            from = outflow.flow(&fresh, at);
+        }
+        self.lock().fresh = fresh.cleared();
     }
 
     fn change_hold(&self, shared: &mut Shared, epoch: u64, presence: Presence) {

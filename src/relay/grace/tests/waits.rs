@@ -229,3 +229,34 @@ async fn a_pause_is_left_out_or_kept_as_the_terms_have_it() {
         assert_eq!(times(&mut consumer), expected, "{gap:?}");
     }
 }
+
+/// Notes what it is shown.
+#[derive(Default)]
+struct Shown(std::sync::Mutex<Vec<u64>>);
+
+impl crate::relay::Outflow for Shown {
+    fn flow(&self, fresh: &crate::relay::Fresh, _: usize) -> Option<usize> {
+        self.0.lock().unwrap().extend(fresh.from()..fresh.end());
+        None
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waited_for_a_header_at_the_loss_goes_out_at_once() {
+    let hub = hub(GapPolicy::Compress);
+    let producer = publish(&hub);
+    let shown = Arc::new(Shown::default());
+    producer.stream().flow_to(shown.clone());
+    push(&producer, &[(0, VIDEO_HEADER), (0, AUDIO_HEADER), (0, KEY)]);
+    producer.deliver().await;
+    assert_eq!(shown.0.lock().unwrap().len(), 3);
+    // The second track has no header, so the sound behind it waits with it.
+    push(
+        &producer,
+        &[(40, b"\x96\x01hvc1\x01\x00\x00\x00\x26"), (60, AUDIO)],
+    );
+    producer.deliver().await;
+    assert_eq!(shown.0.lock().unwrap().len(), 3);
+    drop(producer);
+    assert_eq!(*shown.0.lock().unwrap(), [0, 1, 2, 3]);
+}
