@@ -220,6 +220,21 @@ proptest! {
         }
         prop_assert_eq!(&sent[..], &expected[..]);
     }
+
+    #[test]
+    fn an_outbox_has_no_more_slices_than_it_says(
+        messages in prop::collection::vec(sent(2..64), 1..6),
+        size in 1..300_u32,
+        taken in any::<Index>(),
+    ) {
+        let mut outbox = Outbox::new(size);
+        for message in &messages {
+            outbox.push(message.header(), message.payload.clone());
+        }
+        outbox.advance(taken.index(outbox.len_bytes()));
+        let mut slices = vec![IoSlice::new(&[]); outbox.slices_at_most() + 1];
+        prop_assert!(outbox.slices(&mut slices) <= outbox.slices_at_most());
+    }
 }
 
 #[test]

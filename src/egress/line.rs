@@ -20,8 +20,12 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tokio_util::io::poll_read_buf;
 
-/// Slices of one vectored write: a batch of a beat has some twenty, one that catches up fills several writes.
+/// Slices of one vectored write: one that catches up fills several writes.
 const SLICES_MAX: usize = 256;
+
+/// Slices that are enough for a beat, which has some twenty. A place for a slice has to be cleared before it is filled, and clearing
+/// all of the most would be a fifth of what the rest of such a write costs us.
+const SLICES_OF_A_BEAT: usize = 32;
 
 /// When less than this waits, in bytes, the next tags are taken from the ring: the socket never runs dry, and little that has
 /// left the ring can go stale.
@@ -346,10 +350,12 @@ impl<W: Wire> Ends<W> {
     fn write(&mut self, cx: &mut Context<'_>) -> io::Result<Sent> {
         let mut sent = Sent::default();
         while !self.outbox.is_empty() && sent.bytes < DRAIN_BYTES {
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let count = self.outbox.slices(&mut slices);
-            let filled = slices.get(..count).unwrap_or_default();
-            match Pin::new(&mut self.wire).poll_write_vectored(cx, filled)? {
+            let written = if self.outbox.slices_at_most() <= SLICES_OF_A_BEAT {
+                self.poll_write::<SLICES_OF_A_BEAT>(cx)?
+            } else {
+                self.poll_write::<SLICES_MAX>(cx)?
+            };
+            match written {
                 Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(written) => {
                     self.outbox.advance(written);
@@ -364,6 +370,14 @@ impl<W: Wire> Ends<W> {
             self.unflushed = Pin::new(&mut self.wire).poll_flush(cx)?.is_pending();
         }
         Ok(sent)
+    }
+
+    /// One vectored write of so many slices at the most.
+    fn poll_write<const SLICES: usize>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut slices = [IoSlice::new(&[]); SLICES];
+        let count = self.outbox.slices(&mut slices);
+        let filled = slices.get(..count).unwrap_or_default();
+        Pin::new(&mut self.wire).poll_write_vectored(cx, filled)
     }
 
     /// Whether the kernel has all that was taken from the ring.

@@ -99,6 +99,12 @@ impl Outbox {
         self.entries.is_empty()
     }
 
+    /// How many slices that is at the most, without looking at the messages; where chunks were smaller before, it may be more.
+    pub fn slices_at_most(&self) -> usize {
+        // A head or a separator before each chunk; what is written of the first message may end inside a chunk.
+        2 * (self.waiting / self.chunk_size + self.entries.len()) + 1
+    }
+
     /// Fills `into` with what is to be written next, in order, and says how many slices it filled: all that waits, or as
     /// much as fits. None of them is empty.
     pub fn slices<'a>(&'a self, into: &mut [IoSlice<'a>]) -> usize {
