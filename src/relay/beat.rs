@@ -19,6 +19,7 @@ pub struct Beat {
     tick: Tick,
     began: Instant,
     struck: Notify,
+    strikes: AtomicU64,
     /// Whom a beat wakes or, without one, who waits for the next turn.
     members: AtomicUsize,
     joined: Notify,
@@ -38,6 +39,7 @@ impl Beat {
             tick,
             began: Instant::now(),
             struck: Notify::new(),
+            strikes: AtomicU64::new(0),
             members: AtomicUsize::new(0),
             joined: Notify::new(),
             turned: AtomicU64::new(0),
@@ -56,8 +58,14 @@ impl Beat {
                 sleep_until(self.next_turn()).await;
                 self.turned.store(self.elapsed(), Ordering::Relaxed);
             }
+            self.strikes.fetch_add(1, Ordering::Relaxed);
             self.struck.notify_waiters();
         }
+    }
+
+    /// How often it has struck so far: what reads, writes and wake-ups are counted against, since a busy machine leaves beats out.
+    pub fn strikes(&self) -> u64 {
+        self.strikes.load(Ordering::Relaxed)
     }
 
     /// Whether there is a beat to wait for at all.
@@ -130,6 +138,7 @@ mod tests {
             (vec![30, 60, 90], vec![30, 60, 90])
         );
         assert_eq!(beat.members.load(Ordering::Relaxed), 0);
+        assert_eq!(beat.strikes(), 3);
     }
 
     #[tokio::test(start_paused = true)]
@@ -144,5 +153,6 @@ mod tests {
         struck.as_mut().enable();
         let waited = tokio::time::timeout(Duration::from_secs(60), struck).await;
         assert!(waited.is_err());
+        assert_eq!(beat.strikes(), 0);
     }
 }
