@@ -16,8 +16,9 @@ mod fixture;
 use budget::Counts;
 use callgrind::instructions_in;
 use clap::{Parser, Subcommand};
-use fixture::passage::Passage;
+use fixture::passage::{Likeness, Passage};
 use fixture::script::{BEAT, Beat, KBPS, Wire};
+use fixture::wire::Takes;
 use std::process::ExitCode;
 
 /// A stream of twenty seconds, of which the second half is counted: by then its ring is full.
@@ -38,17 +39,26 @@ struct Options {
     role: Option<Role>,
 }
 
+/// Carries the stream: what runs under callgrind.
 #[derive(Debug, Subcommand)]
 enum Role {
-    /// Carries the stream: what runs under callgrind.
+    /// To targets that keep up.
     #[command(hide = true)]
     Carry,
+    /// To targets that are behind at every beat.
+    #[command(hide = true)]
+    CarryBehind,
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    if let Some(Role::Carry) = options.role {
-        carry();
+    let takes = match options.role {
+        Some(Role::Carry) => Some(Takes::All),
+        Some(Role::CarryBehind) => Some(Takes::Nothing),
+        None => None,
+    };
+    if let Some(takes) = takes {
+        carry(takes);
         return ExitCode::SUCCESS;
     }
     match count().and_then(|counts| judge(counts, options.accept)) {
@@ -67,13 +77,19 @@ fn count() -> Result<Counts, String> {
     Ok(Counts {
         receive: instructions_in("counted_receive", "carry")? / tags as u64,
         send: instructions_in("counted_send", "carry")? / (tags * TARGETS) as u64,
+        catch_up: instructions_in("counted_send", "carry-behind")? / (tags * TARGETS) as u64,
     })
 }
 
 fn judge(counts: Counts, accept: bool) -> Result<(), String> {
-    let Counts { receive, send } = counts;
+    let Counts {
+        receive,
+        send,
+        catch_up,
+    } = counts;
     println!("receive: {receive} instructions for a tag, from the publisher's bytes to the ring");
-    println!("send: {send} instructions for a tag and target, from the ring to its write");
+    println!("send: {send} for a tag and target that keeps up, from the ring to its write");
+    println!("catch_up: {catch_up} for a tag and target that is behind at every beat");
     if accept {
         return budget::accept(counts);
     }
@@ -87,9 +103,9 @@ fn judge(counts: Counts, accept: bool) -> Result<(), String> {
 }
 
 /// Carries the stream; the second half by way of functions that callgrind knows by their names.
-fn carry() {
+fn carry(takes: Takes) {
     let wire = Wire::new(KBPS, GOPS, PUBLISHER_CHUNK_SIZE);
-    let mut passage = Passage::new(TARGETS);
+    let mut passage = Passage::new(TARGETS, takes, Likeness::Alike);
     let mut begin = 0;
     let mut sent = 0;
     for (at, &Beat { end, .. }) in wire.beats.iter().enumerate() {
@@ -97,7 +113,7 @@ fn carry() {
         let unread = &wire.bytes[begin..end];
         sent += if at < wire.beats.len() / 2 {
             passage.receive(&mut { unread });
-            passage.send()
+            passage.send().bytes
         } else {
             counted_receive(&mut passage, unread);
             counted_send(&mut passage)
@@ -114,5 +130,5 @@ fn counted_receive(passage: &mut Passage, mut unread: &[u8]) {
 
 #[inline(never)]
 fn counted_send(passage: &mut Passage) -> usize {
-    passage.send()
+    passage.send().bytes
 }

@@ -9,23 +9,23 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Targets that are served before the runtime's other tasks get their turn: about a third of a millisecond.
-const LINES_PER_TURN: usize = 32;
+pub const LINES_PER_TURN: usize = 32;
 
 /// A stream's live targets.
-pub(super) struct Fanout<W = Transport> {
+pub struct Fanout<W = Transport> {
     lines: Mutex<Vec<Arc<Line<W>>>>,
     watch: Arc<dyn Watch>,
 }
 
 /// A line that the fan-out serves; it leaves when this is dropped.
-pub(super) struct Joined<W> {
+pub struct Joined<W> {
     fanout: Arc<Fanout<W>>,
     line: Arc<Line<W>>,
 }
 
 impl<W: Wire> Fanout<W> {
     /// The fan-out of a stream, without targets. What the stream's producer delivers goes to it.
-    pub(super) fn of(stream: &Stream, watch: Arc<dyn Watch>) -> Arc<Self> {
+    pub fn of(stream: &Stream, watch: Arc<dyn Watch>) -> Arc<Self> {
         let fanout = Arc::new(Self {
             lines: Mutex::default(),
             watch,
@@ -35,7 +35,7 @@ impl<W: Wire> Fanout<W> {
     }
 
     /// A line is served from here on, whenever it leaves that to the fan-out.
-    pub(super) fn join(self: &Arc<Self>, line: Line<W>) -> Joined<W> {
+    pub fn join(self: &Arc<Self>, line: Line<W>) -> Joined<W> {
         let line = Arc::new(line);
         self.lock().push(Arc::clone(&line));
         Joined {

@@ -36,7 +36,7 @@ const LOW_WATER_BYTES: usize = 32 * 1024;
 /// A beat meets it cold: what it was last time has left the processor's caches. So what a beat touches lies together, at the
 /// beginning of a cache line.
 #[repr(align(128))]
-pub(super) struct Line<W>(Mutex<Option<Ends<W>>>);
+pub struct Line<W>(Mutex<Option<Ends<W>>>);
 
 /// Both ends of a line, and what is between them.
 #[repr(C)]
@@ -69,7 +69,7 @@ enum Served {
 
 /// What was given to a connection.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Sent {
+pub struct Sent {
     pub(super) bytes: usize,
     /// Writes that it took.
     pub(super) writes: u32,
@@ -83,7 +83,7 @@ impl AddAssign for Sent {
 }
 
 /// What one turn of a push's task brought.
-pub(super) struct Did {
+pub struct Did {
     /// The bytes that came, if any did; 0 is the target's end.
     pub(super) read: Option<usize>,
     pub(super) sent: Sent,
@@ -112,7 +112,7 @@ pub(super) struct Carried {
 }
 
 /// How a line stands at one moment.
-pub(super) struct Standing {
+pub struct Standing {
     pub(super) carried: Carried,
     /// Tags that the target could not be given.
     pub(super) skipped: u64,
@@ -125,7 +125,7 @@ pub(super) struct Standing {
 
 impl<W: Wire> Line<W> {
     /// A line that its push's task serves, up to the first time that it has caught up.
-    pub(super) fn new(wire: W, consumer: Consumer, framing: MediaFraming) -> Self {
+    pub fn new(wire: W, consumer: Consumer, framing: MediaFraming) -> Self {
         Self(Mutex::new(Some(Ends {
             framing,
             consumer,
@@ -151,11 +151,7 @@ impl<W: Wire> Line<W> {
 
     /// On the task's turn: reads what has come and, where it serves the line, writes what waits. Neither waits for the other: a
     /// target that never stops talking gets its media, and one that takes none is heard.
-    pub(super) fn poll_work(
-        &self,
-        cx: &mut Context<'_>,
-        inbox: &mut BytesMut,
-    ) -> Poll<io::Result<Did>> {
+    pub fn poll_work(&self, cx: &mut Context<'_>, inbox: &mut BytesMut) -> Poll<io::Result<Did>> {
         let mut line = self.lock();
         let Some(ends) = &mut *line else {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
@@ -213,7 +209,7 @@ impl<W: Wire> Line<W> {
     }
 
     /// Looks at the connection, at a moment since the line began.
-    pub(super) fn look(&self, now: Duration) -> Option<Standing> {
+    pub fn look(&self, now: Duration) -> Option<Standing> {
         self.lock().as_mut().map(|ends| ends.look(now))
     }
 

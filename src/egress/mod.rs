@@ -4,10 +4,10 @@
 pub mod attempt;
 mod composed;
 pub mod failure;
-mod fanout;
+pub mod fanout;
 pub mod gate;
 pub mod lag;
-mod line;
+pub mod line;
 pub mod plan;
 pub mod preflight;
 mod probe;
@@ -16,7 +16,7 @@ pub mod push;
 mod retries;
 pub mod status;
 pub mod supervisor;
-mod transport;
+pub mod transport;
 
 pub use push::{Egress, Watch};
 pub use status::{Board, TargetState};

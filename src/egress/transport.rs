@@ -18,7 +18,7 @@ pub enum Transport {
 }
 
 /// What a push is carried over: bytes both ways, and what the kernel knows of them.
-pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// What the kernel knows of the connection; none where the operating system does not tell.
     fn tcp_info(&self) -> Option<TcpInfo>;
 

@@ -1,12 +1,14 @@
 //! Allocations: two for each tag, its payload's buffer and the count of those who share it, and none for each target.
 
 use crate::counting_allocator::allocations_of;
-use crate::fixture::passage::Passage;
+use crate::fixture::passage::{Delivery, Likeness, Passage};
 use crate::fixture::script::{BEAT, KBPS, Wire, media};
+use crate::fixture::wire::Takes;
+use aqueduct::egress::fanout::LINES_PER_TURN;
 use aqueduct::rtmp::limits::PAYLOAD_UNSEEN_BYTES_MAX;
 
 const TARGETS: [usize; 3] = [1, 8, 64];
-/// Ten seconds are measured behind ten in which the ring and the outboxes grow to what they need.
+/// Ten seconds are measured behind ten in which the ring and all rooms grow to what they need.
 const GOPS: u32 = 10;
 /// TCP payload of a packet on Ethernet, in bytes.
 const SEGMENT: usize = 1448;
@@ -17,14 +19,68 @@ struct Cost {
     tags: usize,
     /// From the publisher's bytes to the ring.
     receiving: usize,
-    /// From the ring to the slices of every target's write.
+    /// From the ring to every target's write. A payload's count is made when it is first shared, which is here.
     sending: usize,
 }
 
 #[test]
-fn every_beat_costs_two_allocations_a_tag_and_none_a_target() {
+fn targets_that_keep_up_cost_no_allocation_and_one_write_a_beat() {
+    costs_two_allocations_a_tag(Takes::All, Likeness::Alike, |targets, delivery| {
+        assert_eq!((delivery.writes, delivery.woken), (targets, 0));
+    });
+}
+
+#[test]
+fn targets_that_differ_cost_no_allocation_and_one_write_a_beat() {
+    costs_two_allocations_a_tag(Takes::All, Likeness::Apart, |targets, delivery| {
+        assert_eq!((delivery.writes, delivery.woken), (targets, 0));
+    });
+}
+
+#[test]
+fn targets_whose_sockets_fill_up_cost_no_allocation() {
+    costs_two_allocations_a_tag(Takes::Half, Likeness::Alike, |targets, delivery| {
+        assert_eq!(delivery.woken, targets, "each sends the rest by itself");
+        assert!(delivery.writes >= 2 * targets, "{delivery:?}");
+    });
+}
+
+#[test]
+fn targets_that_are_behind_cost_no_allocation() {
+    costs_two_allocations_a_tag(Takes::Nothing, Likeness::Alike, |targets, delivery| {
+        assert_eq!(delivery.woken, targets, "each catches up by itself");
+        assert!(delivery.writes >= targets, "{delivery:?}");
+    });
+}
+
+#[test]
+fn a_stream_that_arrives_in_packets_costs_no_more() {
+    // Slow enough for a keyframe to stay below what is reserved at once for bytes that have not come.
+    let kbps = 2500;
+    let keyframe = media(kbps, 1)[0].payload.len();
+    assert!((PAYLOAD_UNSEEN_BYTES_MAX / 2..PAYLOAD_UNSEEN_BYTES_MAX).contains(&keyframe));
+    let wire = Wire::new(kbps, GOPS, 4096);
+    for targets in TARGETS {
+        let mut passage = Passage::new(targets, Takes::All, Likeness::Alike);
+        let all = total(&carried(&wire, &mut passage, SEGMENT, |_| ()));
+        assert!(all.tags > 700, "{all:?} in ten seconds");
+        assert!(
+            all.receiving + all.sending <= 2 * all.tags,
+            "{targets} targets: {all:?}"
+        );
+    }
+}
+
+/// Every beat, for any number of targets; `check` is shown what each delivery came to.
+fn costs_two_allocations_a_tag(takes: Takes, likeness: Likeness, check: impl Fn(usize, Delivery)) {
     let wire = Wire::new(KBPS, GOPS, 4096);
-    let costs = TARGETS.map(|targets| carried(&wire, targets, |beat| vec![beat]));
+    let costs = TARGETS.map(|targets| {
+        let mut passage = Passage::new(targets, takes, likeness);
+        carried(&wire, &mut passage, usize::MAX, |delivery| {
+            assert_eq!(delivery.turns, targets.div_ceil(LINES_PER_TURN));
+            check(targets, delivery);
+        })
+    });
     for (targets, beats) in TARGETS.iter().zip(&costs) {
         for (at, beat) in beats.iter().enumerate() {
             assert!(
@@ -39,25 +95,6 @@ fn every_beat_costs_two_allocations_a_tag_and_none_a_target() {
     assert!(all.receiving >= all.tags, "every payload has a buffer");
 }
 
-#[test]
-fn a_stream_that_arrives_in_packets_costs_no_more() {
-    // Slow enough for a keyframe to stay below what is reserved at once for bytes that have not come.
-    let kbps = 2500;
-    let keyframe = media(kbps, 1)[0].payload.len();
-    assert!((PAYLOAD_UNSEEN_BYTES_MAX / 2..PAYLOAD_UNSEEN_BYTES_MAX).contains(&keyframe));
-    let wire = Wire::new(kbps, GOPS, 4096);
-    for targets in TARGETS {
-        let all = total(&carried(&wire, targets, |beat| {
-            beat.chunks(SEGMENT).collect()
-        }));
-        assert!(all.tags > 700, "{all:?} in ten seconds");
-        assert!(
-            all.receiving + all.sending <= 2 * all.tags,
-            "{targets} targets: {all:?}"
-        );
-    }
-}
-
 fn total(beats: &[Cost]) -> Cost {
     let sum = |part: fn(&Cost) -> usize| beats.iter().map(part).sum();
     Cost {
@@ -67,32 +104,39 @@ fn total(beats: &[Cost]) -> Cost {
     }
 }
 
-/// Carries the stream to so many targets, each beat in the reads that `cut` makes of it; the costs of the second half's beats.
-fn carried(wire: &Wire, targets: usize, cut: impl Fn(&[u8]) -> Vec<&[u8]>) -> Vec<Cost> {
-    let mut passage = Passage::new(targets);
+/// Carries the stream, in reads of at most so many bytes; the costs of the second half's beats, of which `check` is shown every
+/// delivery.
+fn carried(
+    wire: &Wire,
+    passage: &mut Passage,
+    read_bytes: usize,
+    check: impl Fn(Delivery),
+) -> Vec<Cost> {
     let mut costs = Vec::new();
     let mut begin = 0;
-    for beat in &wire.beats {
+    for (at, beat) in wire.beats.iter().enumerate() {
         passage.advance(BEAT);
-        let reads = cut(&wire.bytes[begin..beat.end]);
         let mut tags = 0;
-        let mut sent = 0;
         let mut read = begin;
         let receiving = allocations_of(|| {
             let mut arrived = begin;
-            for piece in &reads {
+            for piece in wire.bytes[begin..beat.end].chunks(read_bytes) {
                 arrived += piece.len();
                 let mut unread = &wire.bytes[read..arrived];
                 tags += passage.receive(&mut unread);
                 read = arrived - unread.len();
             }
         });
-        let sending = allocations_of(|| sent = passage.send());
+        let mut delivery = Delivery::default();
+        let sending = allocations_of(|| delivery = passage.send());
         assert_eq!((tags, read), (beat.messages, beat.end));
         assert!(
-            tags == 0 || sent >= targets * (beat.end - begin) / 2,
+            delivery.bytes >= passage.targets() * (beat.end - begin) / 2,
             "all of it goes out"
         );
+        if at >= wire.beats.len() / 2 && tags > 0 {
+            check(delivery);
+        }
         begin = beat.end;
         costs.push(Cost {
             tags,
