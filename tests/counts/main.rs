@@ -3,8 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod allocations;
+mod beats;
 #[path = "../counting_allocator/mod.rs"]
 mod counting_allocator;
 #[path = "../../benches/fixture/mod.rs"]
 mod fixture;
+#[path = "../gateway_parts/mod.rs"]
+mod gateway_parts;
+#[path = "../session_peer/mod.rs"]
+mod session_peer;
 mod verdict;

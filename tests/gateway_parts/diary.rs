@@ -10,10 +10,18 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+/// What went out to all targets.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sent {
+    pub bytes: usize,
+    pub writes: u32,
+}
+
 #[derive(Default)]
 pub struct Diary {
     lines: Mutex<Vec<String>>,
     received: Mutex<Received>,
+    sent: Mutex<Sent>,
 }
 
 impl Diary {
@@ -35,6 +43,11 @@ impl Diary {
     /// Everything that was read while publishers published.
     pub fn received(&self) -> Received {
         *self.received.lock().unwrap()
+    }
+
+    /// All media that was written.
+    pub fn sent(&self) -> Sent {
+        *self.sent.lock().unwrap()
     }
 
     pub async fn until_line(&self, start: &str) -> String {
@@ -108,6 +121,11 @@ impl aqueduct::egress::Watch for Diary {
         self.write(format!("over {}", push.rule));
     }
 
-    fn sent(&self, _: usize, _: u32) {}
+    fn sent(&self, bytes: usize, writes: u32) {
+        let mut all = self.sent.lock().unwrap();
+        all.bytes += bytes;
+        all.writes += writes;
+    }
+
     fn looked(&self, _: Duration, _: u64) {}
 }

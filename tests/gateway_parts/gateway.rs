@@ -81,7 +81,7 @@ pub struct Gateway {
     pub diary: Arc<Diary>,
     pub own: Arc<OwnListeners>,
     pub metrics: Arc<Metrics>,
-    _shards: Arc<Shards>,
+    pub shards: Arc<Shards>,
 }
 
 impl Gateway {
@@ -151,7 +151,7 @@ impl Gateway {
             diary,
             own,
             metrics,
-            _shards: shards,
+            shards,
         }
     }
 

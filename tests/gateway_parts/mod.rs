@@ -23,7 +23,7 @@ mod visit;
 
 pub use authority::{Authority, Issued};
 pub use clock::HandClock;
-pub use diary::Diary;
+pub use diary::{Diary, Sent};
 pub use gateway::{Gateway, Setup, dialer, rule};
 pub use names::Names;
 pub use network::Network;
