@@ -96,8 +96,8 @@ impl Framing {
     }
 }
 
-/// Appends one message in chunks of at most `chunk_size` payload bytes: for control messages and commands, which are
-/// small. Media goes through [`Outbox`](super::Outbox), which does not copy it.
+/// Appends one message in chunks of at most `chunk_size` payload bytes: for what is small, and for media that many peers get as
+/// the very same bytes. What one peer alone is sent goes through [`Outbox`](super::Outbox), which does not copy it.
 ///
 /// `header.length` must be the payload's.
 pub fn write(out: &mut BytesMut, header: Header, payload: &[u8], chunk_size: u32) {
