@@ -13,8 +13,10 @@ use crate::net::tls::TlsConfigError;
 use crate::rule::UrlTemplate;
 use crate::store::StoreError;
 use crate::telemetry::metrics::UPKEEP_INTERVAL;
+use crate::telemetry::panics;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
@@ -83,6 +85,7 @@ impl AppError {
 pub async fn run(serve: Serve) -> Result<(), AppError> {
     let mut signals = Signals::new()?;
     let mut gateway = Gateway::build(&serve).await?;
+    panics::watch(Arc::clone(&gateway.metrics));
     banner::print(&gateway, &serve)?;
     gateway.readiness.advance(Phase::Ready);
     let mut upkeep = tokio::time::interval(UPKEEP_INTERVAL);
@@ -120,6 +123,8 @@ struct Signals {
     terminate: Signal,
     interrupt: Signal,
     reload: Signal,
+    /// Nobody waits for it. That it is taken makes a file that may not grow a failed write instead of the gateway's end.
+    _file_size: Signal,
 }
 
 impl Signals {
@@ -128,6 +133,7 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             reload: signal(SignalKind::hangup())?,
+            _file_size: signal(SignalKind::from_raw(libc::SIGXFSZ))?,
         })
     }
 

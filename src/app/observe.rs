@@ -273,6 +273,7 @@ fn setback(failure: &Failure) -> Setback {
         Failure::Recycled(Recycle::Codec) => Setback::Codec,
         Failure::Recycled(Recycle::Clock) => Setback::Clock,
         Failure::Io(_) => Setback::Reset,
+        Failure::Panicked => Setback::Internal,
     }
 }
 

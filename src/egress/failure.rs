@@ -73,6 +73,9 @@ pub enum Failure {
     /// The connection broke.
     #[error("connection: {0}")]
     Io(#[from] io::Error),
+    /// A fault of the gateway's own.
+    #[error("a fault of the gateway's own, which its log tells of")]
+    Panicked,
     /// The target consents and closes, again and again, as CDNs do with a wrong key or with media that they do not take.
     #[error("closed {times} times within {} s of its consent; last: {last}", .within.as_secs())]
     FastCloses {

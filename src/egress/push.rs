@@ -12,7 +12,9 @@ use super::retries::{Other, Retries, Setback};
 use super::status::{Board, PushStatus, TargetState};
 use crate::relay::{Consumer, Presence, Stream, Tick};
 use crate::rtmp::session::client::Enhanced;
+use futures::FutureExt;
 use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -101,7 +103,12 @@ impl Push {
         let mut retries = Retries::new(self.id.0);
         let repairs_before = self.stream.repairs();
         loop {
-            let (wait, next) = match self.attempt(repairs_before, retries.well_for()).await {
+            let attempt = AssertUnwindSafe(self.attempt(repairs_before, retries.well_for()));
+            // A push that were begun anew at once would panic as often as it can; what an attempt leaves behind is only figures.
+            let outcome = attempt.catch_unwind().await;
+            let outcome =
+                outcome.unwrap_or_else(|_| failed(Failure::Panicked, None, Other::Unknown));
+            let (wait, next) = match outcome {
                 Outcome::Cut(cut) => return cut,
                 Outcome::Left(held) => {
                     self.go_home(&mut retries, held);

@@ -203,6 +203,8 @@ label_set! {
         Stalled = "stalled",
         /// The CDN asked for a new connection.
         Moved = "moved",
+        /// A fault of the gateway's own.
+        Internal = "internal",
     }
 }
 

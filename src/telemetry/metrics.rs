@@ -51,6 +51,7 @@ pub struct Metrics {
     pub(super) target_failures: Counters<Setback>,
     pub(super) target_switches: Counters<Role>,
     pub(super) store_errors: Counters<StoreOperation>,
+    pub(super) panics: Counter,
     pub(super) last_reload_successful: Gauge,
     pub(super) last_reload_success: Gauge,
     /// Lines that strangers can cause: refused connections and publishes.
@@ -159,6 +160,10 @@ impl Metrics {
                 "operation",
                 "Operations that the rules' store failed at.",
             ),
+            panics: register.counter(
+                "aqueduct_panics_total",
+                "Faults of the program itself, each of which ended one task.",
+            ),
             last_reload_successful: register.gauge(
                 "aqueduct_config_last_reload_successful",
                 Vec::new(),
@@ -244,6 +249,7 @@ mod tests {
             ("aqueduct_publish_rejected_total", PublishRefusal::ALL.len()),
             ("aqueduct_egress_lag_seconds_bucket", LAG_BUCKETS.len() + 1),
             ("aqueduct_egress_lag_seconds_count", 1),
+            ("aqueduct_panics_total", 1),
         ] {
             assert_eq!(zeros.get(name), Some(&count), "{name} in {page}");
         }

@@ -1,11 +1,13 @@
 //! What an operator gets to see: one event for each happening, which logs and counts together, and the metrics.
 //!
-//! Nothing here decides anything. A gateway has its own [`Metrics`]; nothing is installed for the process but the log.
+//! Nothing here decides anything. A gateway has its own [`Metrics`]; nothing is installed for the process but the log and the
+//! watch over its panics.
 
 pub mod events;
 pub mod labels;
 pub mod log;
 pub mod metrics;
+pub mod panics;
 pub mod series;
 pub mod snapshot;
 mod throttle;

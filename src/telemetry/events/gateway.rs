@@ -1,6 +1,7 @@
-//! What happens to rules, their store and the configuration.
+//! What happens to rules, their store, the configuration, and the program itself.
 
 use std::fmt::Display;
+use std::panic::Location;
 
 use tracing::{error, info};
 
@@ -114,5 +115,28 @@ impl ConfigReloaded<'_> {
             None => info!("configuration reloaded"),
             Some(error) => error!(%error, "configuration refused; the one before goes on"),
         }
+    }
+}
+
+/// A task of ours panicked: a fault of the program's, which ends what the task was for.
+pub struct Panicked<'a> {
+    /// Where in the source.
+    pub place: Option<&'a Location<'a>>,
+    /// The message, where it can hold nothing of a peer's or a user's.
+    pub message: Option<&'a str>,
+    /// The thread's name.
+    pub thread: Option<&'a str>,
+}
+
+impl Panicked<'_> {
+    /// Logs and counts.
+    pub fn emit(&self, metrics: &Metrics) {
+        metrics.panics.increment(1);
+        error!(
+            place = self.place.map(tracing::field::display),
+            message = self.message,
+            thread = self.thread,
+            "a task has panicked; please report it with this line"
+        );
     }
 }
