@@ -7,10 +7,15 @@ use crate::config::{Arguments, Config, RELAY_URLS_VARIABLE, environment, relay_u
 use crate::net::descriptors::raise_limit;
 use crate::telemetry::log;
 use std::io;
+use std::time::Duration;
 use tracing::{info, warn};
 
 /// Threads of the doors and the supervisor; media has its own.
 const CONTROL_THREADS: usize = 2;
+
+/// How long threads that may block are waited for in the end: a write to the store's, and not a look-up that hangs in the C library
+/// for half a minute.
+const LAST_WRITES: Duration = Duration::from_millis(500);
 
 pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
     let source = ConfigSource {
@@ -41,7 +46,9 @@ pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
         source,
         relay,
     };
-    runtime.block_on(app::run(serve)).map_err(Failure::from)
+    let outcome = runtime.block_on(app::run(serve));
+    runtime.shutdown_timeout(LAST_WRITES);
+    outcome.map_err(Failure::from)
 }
 
 impl From<AppError> for Failure {

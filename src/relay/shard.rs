@@ -47,6 +47,8 @@ impl Shards {
                 .spawn(move || {
                     // The channel's end is as good a sign as the word.
                     runtime.block_on(async { stopped.wait_for(|&stop| stop).await.is_ok() });
+                    // A look-up that hangs in the C library is not waited for.
+                    runtime.shutdown_background();
                 })?;
             threads.push(thread);
         }
@@ -91,5 +93,26 @@ impl Drop for Shards {
             // A shard that panicked has said so already.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    #[test]
+    fn a_look_up_that_hangs_holds_up_no_end() {
+        let shards = Shards::start(2, Tick::new(Duration::from_millis(10))).unwrap();
+        let (begun, has_begun) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        shards.pick().handle.spawn_blocking(move || {
+            begun.send(()).unwrap();
+            released.recv()
+        });
+        has_begun.recv().unwrap();
+        drop(shards);
+        release.send(()).unwrap();
     }
 }
