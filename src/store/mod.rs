@@ -52,16 +52,24 @@ pub trait RuleStore: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The disk is full. Goes away when there is space; removing a rule needs space too.
-    #[error("{}: the disk is full", .path.display())]
+    #[error("{}: the disk is full; free some space there", .path.display())]
     Full {
         /// The store's file.
         path: PathBuf,
     },
     /// The file, or what it lies on, cannot be written.
-    #[error("{}: cannot be written: it is read-only", .path.display())]
+    #[error("{}: cannot be written: it is read-only; make it writable", .path.display())]
     ReadOnly {
         /// The store's file.
         path: PathBuf,
+    },
+    /// What it lies on does not do as told, or the process may not make a file any longer.
+    #[error("{}: {error}; look at the disk, and at the limit of file sizes (ulimit -f)", .path.display())]
+    Disk {
+        /// The store's file.
+        path: PathBuf,
+        /// SQLite's reason.
+        error: rusqlite::Error,
     },
     /// Another program has held the file for longer than we wait. A retry may do.
     #[error("{}: another program keeps it locked", .path.display())]
