@@ -1,0 +1,267 @@
+//! One run: the gateway, its rules, everybody around it, and the verdict.
+
+use super::book::Book;
+use super::clock::Border;
+use super::common::gateway::{Gateway, Site};
+use super::frames::GOP;
+use super::level::{self, Level, Sample};
+use super::publisher::Publisher;
+use super::reading::Reader;
+use super::target;
+use fastrand::Rng;
+use reqwest::{Method, StatusCode};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, interval, timeout};
+
+/// Short, so that minutes have room for both sides of it.
+const GRACE: Duration = Duration::from_secs(4);
+
+const HEALTHY: usize = 2;
+const UNRULY: usize = 2;
+
+/// How long everything may take to be over when the publishers have gone: the retries of the last targets, and the grace.
+const QUIET: Duration = Duration::from_secs(30);
+
+/// What is still open when nobody is there any more: a door's connection that is about to close.
+const LEFT_OPEN: u64 = 2;
+
+const RELOAD_EVERY: u64 = 15;
+const RENEW_EVERY: u64 = 5;
+
+/// A target, and the rule that pushes to it.
+struct Pushed {
+    reader: Reader,
+    address: SocketAddr,
+    rule: String,
+}
+
+struct Run {
+    site: Site,
+    gateway: Gateway,
+    book: Arc<Book>,
+    targets: Vec<Pushed>,
+    began: Instant,
+    samples: Vec<Sample>,
+}
+
+/// Runs to the end, or to the first thing that is wrong; what is.
+pub async fn run(seed: u64, length: Duration) -> Vec<String> {
+    let mut rng = Rng::with_seed(seed);
+    let mut run = Run::begin(&mut rng).await;
+    let idle = level::look(run.gateway.pid(), Duration::ZERO);
+    let publishers = run.publish(&mut rng, length);
+    run.watch(length).await;
+    run.end(publishers, idle).await
+}
+
+impl Run {
+    async fn begin(rng: &mut Rng) -> Self {
+        let configuration = format!("[relay]\ngrace_ms = {}\n", GRACE.as_millis());
+        let site = Site::new("", &configuration);
+        let gateway = site.start().await;
+        let book = Arc::new(Book::new(GRACE));
+        let mut targets = Vec::new();
+        for stream in 0..Border::ALL.len() {
+            for number in 0..HEALTHY + UNRULY {
+                let reader = Reader {
+                    stream,
+                    healthy: number < HEALTHY,
+                    book: Arc::clone(&book),
+                    seen: Arc::new(Mutex::new(BTreeSet::new())),
+                };
+                let address = target::start(reader.clone(), rng.fork())
+                    .await
+                    .expect("a target");
+                let url = format!("rtmp://{address}/app/key");
+                let rule = gateway.create_rule(&format!("cam{stream}"), &url).await;
+                targets.push(Pushed {
+                    reader,
+                    address,
+                    rule,
+                });
+            }
+        }
+        Self {
+            site,
+            gateway,
+            book,
+            targets,
+            began: Instant::now(),
+            samples: Vec::new(),
+        }
+    }
+
+    fn publish(&self, rng: &mut Rng, length: Duration) -> JoinSet<()> {
+        let until = Instant::now() + length;
+        let mut publishers = JoinSet::new();
+        for (stream, border) in Border::ALL.into_iter().enumerate() {
+            let publisher = Publisher {
+                stream,
+                border,
+                gateway: self.gateway.rtmp,
+                grace: GRACE,
+                book: Arc::clone(&self.book),
+                rng: rng.fork(),
+            };
+            publishers.spawn(publisher.run(until));
+        }
+        publishers
+    }
+
+    /// Looks once a second, reloads, and gives targets that were given up another chance.
+    async fn watch(&mut self, length: Duration) {
+        let mut second = interval(Duration::from_secs(1));
+        for number in 1.. {
+            second.tick().await;
+            if self.began.elapsed() >= length || !self.book.faults().is_empty() {
+                return;
+            }
+            match level::look(self.gateway.pid(), self.began.elapsed()) {
+                Some(sample) => self.samples.push(sample),
+                None => return self.book.wrong("the gateway has died".to_owned()),
+            }
+            if number % RELOAD_EVERY == 0 {
+                self.gateway.sighup();
+                self.book.count(|figures| figures.reloads += 1);
+            }
+            if number % RENEW_EVERY == 0 {
+                self.renew().await;
+            }
+            if number % 60 == 0 {
+                println!("  {number} s: {:?}", self.book.figures());
+            }
+        }
+    }
+
+    /// Rules whose targets were given up go, and come again.
+    async fn renew(&mut self) {
+        let failed: Vec<_> = self.gateway.targets().await;
+        let failed: BTreeSet<_> = failed
+            .iter()
+            .filter(|target| target["state"] == "failed")
+            .filter_map(|target| target["rule"].as_str())
+            .collect();
+        for target in &mut self.targets {
+            if !failed.contains(target.rule.as_str()) {
+                continue;
+            }
+            if target.reader.healthy {
+                self.book
+                    .wrong(format!("a healthy target was given up: {failed:?}"));
+            }
+            self.gateway.delete_rule(&target.rule).await;
+            let stream = format!("cam{}", target.reader.stream);
+            let url = format!("rtmp://{}/app/key", target.address);
+            target.rule = self.gateway.create_rule(&stream, &url).await;
+            self.book.count(|figures| figures.rules_renewed += 1);
+        }
+    }
+
+    async fn end(mut self, mut publishers: JoinSet<()>, idle: Option<Sample>) -> Vec<String> {
+        if self.book.faults().is_empty() {
+            while publishers.join_next().await.is_some() {}
+            self.becomes_quiet(idle).await;
+            self.all_were_seen();
+            self.is_level();
+            self.has_no_fault_of_its_own().await;
+        }
+        println!("  {:?}", self.book.figures());
+        let faults = self.book.faults();
+        if !faults.is_empty() {
+            let log = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("soak.log");
+            if std::fs::write(&log, self.gateway.output()).is_ok() {
+                eprintln!("soak: what the gateway said is in {}", log.display());
+            }
+            return faults;
+        }
+        self.gateway.sigterm();
+        let (status, output) = self.gateway.wait(Duration::from_secs(20)).await;
+        drop(self.site);
+        match status.code() {
+            Some(0) => Vec::new(),
+            code => vec![format!("the gateway ended with {code:?}:\n{output}")],
+        }
+    }
+
+    /// Without publishers nothing runs any more, and nothing is open that was not before.
+    async fn becomes_quiet(&mut self, idle: Option<Sample>) {
+        let allowed = idle.map_or(0, |idle| idle.descriptors) + LEFT_OPEN;
+        let pid = self.gateway.pid();
+        let quiet = async {
+            loop {
+                let open = level::look(pid, Duration::ZERO).map_or(0, |sample| sample.descriptors);
+                let streams = self.gateway.request(Method::GET, "/v1/streams", None).await;
+                let targets = self.gateway.targets().await;
+                let is_quiet = open <= allowed
+                    && targets.iter().all(|target| target["state"] == "waiting")
+                    && streams.0 == StatusCode::OK
+                    && !streams.1.to_string().contains("cam");
+                if is_quiet {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+        };
+        if timeout(QUIET, quiet).await.is_err() {
+            let open = level::look(pid, Duration::ZERO);
+            let targets = self.gateway.targets().await;
+            let states: Vec<_> = targets.iter().map(|target| &target["state"]).collect();
+            self.book.wrong(format!(
+                "not all is over {} s after the publishers have gone: {open:?} (before: {idle:?}), {states:?}",
+                QUIET.as_secs()
+            ));
+        }
+    }
+
+    /// A healthy target has seen every session that was long enough for a push to begin.
+    fn all_were_seen(&self) {
+        for target in self.targets.iter().filter(|target| target.reader.healthy) {
+            let stream = target.reader.stream;
+            let seen = target.reader.seen.lock().unwrap().clone();
+            for (number, session) in self.book.sessions(stream) {
+                if session.sent[0] > 3 * GOP && !seen.contains(&number) {
+                    self.book.wrong(format!(
+                        "a healthy target of stream {stream} has seen nothing of session {number}: {session:?}"
+                    ));
+                }
+            }
+        }
+    }
+
+    fn is_level(&self) {
+        let lasted = self
+            .samples
+            .last()
+            .map_or(Duration::ZERO, |sample| sample.at);
+        let warm_up = (lasted / 4).min(Duration::from_secs(300));
+        let Some(level) = Level::of(&self.samples, warm_up) else {
+            return;
+        };
+        let megabytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        println!(
+            "  memory {:.1} -> {:.1} MiB ({:+.1} MiB/h), open files {} -> {}, from the first to the last third behind {} s",
+            megabytes(level.rss[0]),
+            megabytes(level.rss[1]),
+            level.slope / f64::from(1 << 20),
+            level.descriptors[0],
+            level.descriptors[1],
+            warm_up.as_secs()
+        );
+        for fault in level.faults() {
+            self.book.wrong(fault);
+        }
+    }
+
+    async fn has_no_fault_of_its_own(&self) {
+        let page = self.gateway.text("/metrics").await;
+        if !page.lines().any(|line| line == "aqueduct_panics_total 0") {
+            self.book
+                .wrong("a task of the gateway's has panicked".to_owned());
+        }
+    }
+}
