@@ -46,6 +46,7 @@ fn watch_and_print(metrics: &Arc<Metrics>) {
 fn counted(metrics: &Metrics) -> u64 {
     let page = metrics.render(&Snapshot::<StoreOperation> {
         streams: 0,
+        streams_in_grace: 0,
         ring_bytes: 0,
         targets: Vec::new(),
     });
