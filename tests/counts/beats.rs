@@ -18,7 +18,8 @@ const AT_THE_ENDS: u64 = 2;
 
 /// What a beat's timer costs tokio at the most: it looks at its event queue once more after it has armed the timer, it wakes at the
 /// multiple of 64 ms where the timer changes its place in the wheel, if one is in between, and it wakes at the beat itself. Pushes
-/// look at their connections at beats, so that their timers add none. A socket that is awake would add its packets.
+/// look at their connections at beats, so that their timers add none. It is a bound for what wakes at every beat, such as a second timer;
+/// what is rarer than one in two beats is below it.
 const PARKS: u64 = 3;
 
 const PUBLISHERS: usize = 2;
