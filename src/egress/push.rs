@@ -104,7 +104,7 @@ impl Push {
         let repairs_before = self.stream.repairs();
         loop {
             let attempt = AssertUnwindSafe(self.attempt(repairs_before, retries.well_for()));
-            // A push that were begun anew at once would panic as often as it can; what an attempt leaves behind is only figures.
+            // One that began anew at once would panic as often as it can; what an attempt leaves behind is only figures.
             let outcome = attempt.catch_unwind().await;
             let outcome =
                 outcome.unwrap_or_else(|_| failed(Failure::Panicked, None, Other::Unknown));

@@ -29,9 +29,6 @@ use clap::Parser;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Whether a lost publisher's place is kept, so that its targets see no end: `relay.grace_ms`.
-const GRACE_IS_KEPT: bool = false;
-
 /// Publishers that flap, step back, jump and wrap; targets that stall, reset and refuse; all from one seed.
 #[derive(Parser)]
 #[command(name = "soak")]

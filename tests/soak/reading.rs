@@ -1,6 +1,5 @@
 //! What one connection of the gateway's brings to a target, and whether it may be so.
 
-use super::GRACE_IS_KEPT;
 use super::book::{Book, Ended, Return};
 use super::frames::{self, Content, GOP, Mark};
 use aqueduct::media::MediaKind;
@@ -87,7 +86,7 @@ impl Reading {
         }
         let session = self.reader.book.session(self.reader.stream, mark.session);
         let returned = session.and_then(|session| session.returned);
-        if mark.number == 0 && returned == Some(Return::Within) && GRACE_IS_KEPT {
+        if mark.number == 0 && returned == Some(Return::Within) {
             self.wrong(&format!(
                 "{mark:?} came back within the grace, and the target was called anew"
             ));
