@@ -12,6 +12,7 @@ use crate::media::timeline::{GapPolicy, Repairs};
 use crate::media::{MediaKind, Tag};
 use crate::rule::StreamKey;
 use bytes::Bytes;
+use futures::FutureExt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
@@ -267,8 +268,8 @@ impl Stream {
         true
     }
 
-    /// What [`Producer::deliver`] does, in one go, for the few tags that had waited for a header when their publisher went.
-    fn deliver_at_once(&self) {
+    /// Shows the outflow what was appended since the last time; `between` comes between two parts of it.
+    async fn show<P: Future<Output = ()>>(&self, between: impl Fn() -> P) {
         let Some(outflow) = self.outflow.get() else {
             return;
         };
@@ -276,8 +277,17 @@ impl Stream {
         let mut from = (!fresh.is_empty()).then_some(0);
         while let Some(at) = from {
             from = outflow.flow(&fresh, at);
+            if from.is_some() {
+                between().await;
+            }
         }
         self.lock().fresh = fresh.cleared();
+    }
+
+    /// What [`Producer::deliver`] does, in one go, for the few tags that had waited for a header when their publisher went.
+    fn deliver_at_once(&self) {
+        // With nothing to wait for in between, it is done at the first poll.
+        let _ = self.show(|| std::future::ready(())).now_or_never();
     }
 
     fn change_hold(&self, shared: &mut Shared, epoch: u64, presence: Presence) {
@@ -386,18 +396,7 @@ impl Producer {
     /// Gives what was appended since the last time to the stream's targets, as far as they can take it now. Other tasks of the
     /// runtime get their turn in between where a stream has many.
     pub async fn deliver(&self) {
-        let Some(outflow) = self.stream.outflow.get() else {
-            return;
-        };
-        let fresh = self.stream.lock().freshen();
-        let mut from = (!fresh.is_empty()).then_some(0);
-        while let Some(at) = from {
-            from = outflow.flow(&fresh, at);
-            if from.is_some() {
-                yield_now().await;
-            }
-        }
-        self.stream.lock().fresh = fresh.cleared();
+        self.stream.show(yield_now).await;
     }
 
     /// Completes when the stream is taken over, or its publisher is told to go.
