@@ -6,6 +6,7 @@ use super::push::Watch;
 use super::transport::{Transport, Wire};
 use crate::relay::{Fresh, Outflow, Stream};
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Targets that are served before the runtime's other tasks get their turn: about a third of a millisecond.
@@ -61,7 +62,12 @@ impl<W: Wire> Outflow for Fanout<W> {
             // nothing to send.
             let end = lines.len().min(from + LINES_PER_TURN);
             for line in lines.get(from..end).unwrap_or_default() {
-                sent += line.flow(&mut composed);
+                // It runs on the publisher's task, which a fault of one target's must not end.
+                let flowed = catch_unwind(AssertUnwindSafe(|| line.flow(&mut composed)));
+                match flowed {
+                    Ok(more) => sent += more,
+                    Err(_) => line.break_off(),
+                }
             }
             (end < lines.len()).then_some(end)
         };

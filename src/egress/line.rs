@@ -201,6 +201,14 @@ impl<W: Wire> Line<W> {
         }
     }
 
+    /// A fault of the gateway's own has left it as it is: its task ends it.
+    pub(super) fn break_off(&self) {
+        if let Some(ends) = &mut *self.lock() {
+            ends.broken = Some(io::Error::other("a fault of the gateway's own"));
+            ends.hand_over();
+        }
+    }
+
     /// The task serves the line from here on, until it has caught up.
     pub(super) fn take(&self) {
         if let Some(ends) = &mut *self.lock() {

@@ -147,3 +147,16 @@ async fn an_end_that_the_target_declares_is_told_with_its_words() {
         assert_eq!(ended.description.expose(), "for ***");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_while_it_is_served_ends_the_push_and_not_its_publisher() {
+    let scene = Scene::new();
+    scene.push(0, HEADER.to_vec());
+    scene.push(0, key(10));
+    scene.settle().await;
+    scene.wire.panic();
+    // On this very task.
+    scene.push(40, inter(1));
+    let over = scene.over().await;
+    assert!(matches!(over, Over::Failed(Failure::Io(_))), "{over:?}");
+}

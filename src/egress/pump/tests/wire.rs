@@ -33,6 +33,8 @@ struct State {
     /// Writes fail; what was said before can be read, once a write has failed.
     broken: bool,
     found_broken: bool,
+    /// The next write panics.
+    panics: bool,
     shut: bool,
     dropped: bool,
     wakers: Vec<Waker>,
@@ -50,6 +52,7 @@ impl Default for Wired {
             ended: false,
             broken: false,
             found_broken: false,
+            panics: false,
             shut: false,
             dropped: false,
             wakers: Vec::new(),
@@ -103,6 +106,11 @@ impl Wired {
         let mut state = self.0.lock().unwrap();
         state.said.extend(words);
         state.broken = true;
+    }
+
+    /// The next write panics.
+    pub fn panic(&self) {
+        self.0.lock().unwrap().panics = true;
     }
 
     pub fn sent(&self) -> usize {
@@ -206,6 +214,10 @@ impl AsyncWrite for Near {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let mut state = self.lock();
+        if std::mem::take(&mut state.panics) {
+            drop(state);
+            panic!("planted");
+        }
         if state.broken {
             state.found_broken = true;
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
