@@ -266,6 +266,19 @@ impl Gateway {
         .await
     }
 
+    /// Waits until the target of a rule is in this state and says this of it.
+    pub async fn target_that_says(&self, rule: &str, state: &str, reason: &str) {
+        eventually(
+            &format!("target of {rule} {state}: {reason}"),
+            Duration::from_secs(20),
+            || async {
+                let target = self.target(rule).await?;
+                (target["state"] == state && target["reason"] == reason).then_some(())
+            },
+        )
+        .await;
+    }
+
     /// The status of an answer, where there is one.
     pub async fn status(&self, path: &str) -> Option<StatusCode> {
         let answer = self
