@@ -134,7 +134,7 @@ impl Gateway {
             reach: reach.clone(),
             gate: StartGate::new(config.egress.starts_per_second),
             chunk_size: config.egress.chunk_size,
-            tick,
+            beats: shards.beats(),
             start_clock: 0,
             watch: observer,
         });

@@ -9,7 +9,7 @@ use super::push::Watch;
 use super::status::PushStatus;
 use super::transport::Wire;
 use crate::net::close::close_gracefully;
-use crate::relay::{Consumer, Recycle, Stream, Tick};
+use crate::relay::{Beat, Consumer, Looker, Recycle, Stream};
 use crate::rtmp::session::client::{ClientEvent, ClientSession};
 use crate::rule::TargetUrl;
 use bytes::BytesMut;
@@ -18,11 +18,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
-
-/// How often the kernel is asked about the connection.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long the rest of a stream that has ended may take. A target that is too slow for it holds up the next push to its URL.
 const TAIL: Duration = Duration::from_secs(10);
@@ -61,7 +58,7 @@ pub(super) struct Pump<'a, W: Wire> {
     status: &'a PushStatus,
     watch: &'a dyn Watch,
     began: Instant,
-    tick: Tick,
+    looker: Arc<Looker>,
     /// The stream's repairs when the push began, attempts before this one included.
     repairs_before: u64,
     /// The status's figures when this attempt went live.
@@ -83,7 +80,7 @@ impl<'a, W: Wire> Pump<'a, W> {
         established: Established<W>,
         consumer: Consumer,
         fanout: &Arc<Fanout<W>>,
-        tick: Tick,
+        beat: &Arc<Beat>,
         repairs_before: u64,
         status: &'a PushStatus,
         watch: &'a dyn Watch,
@@ -107,7 +104,7 @@ impl<'a, W: Wire> Pump<'a, W> {
             status,
             watch,
             began: Instant::now(),
-            tick,
+            looker: Arc::new(beat.look_after()),
             repairs_before,
             second: (0, before.bytes),
             before,
@@ -130,7 +127,8 @@ impl<'a, W: Wire> Pump<'a, W> {
 
     async fn carry(&mut self, stop: &CancellationToken) -> Result<Over, Failure> {
         let stream = Arc::clone(&self.stream);
-        let look = sleep_until(self.next_look());
+        let looker = Arc::clone(&self.looker);
+        let look = looker.next();
         let (stopped, ended) = (stop.cancelled(), stream.ended());
         tokio::pin!(look, stopped, ended);
         loop {
@@ -139,7 +137,7 @@ impl<'a, W: Wire> Pump<'a, W> {
                 () = &mut stopped => return Ok(Over::Stopped),
                 // In front of the work, since a target that never stops talking gives it no end.
                 () = &mut look => {
-                    look.as_mut().reset(self.next_look());
+                    look.set(looker.next());
                     if let Some(over) = self.look()? {
                         return Ok(over);
                     }
@@ -164,11 +162,6 @@ impl<'a, W: Wire> Pump<'a, W> {
                 }
             }
         }
-    }
-
-    /// At a beat, so that looking at a target wakes the runtime at no other time.
-    fn next_look(&self) -> Instant {
-        self.tick.after(Instant::now() + LOOK_INTERVAL)
     }
 
     fn did(&mut self, did: Did) -> Result<(), Failure> {

@@ -10,7 +10,7 @@ use super::probe::Probe;
 use super::pump::{Over, Pump};
 use super::retries::{Other, Retries, Setback};
 use super::status::{Board, PushStatus, TargetState};
-use crate::relay::{Consumer, Presence, Stream, Tick};
+use crate::relay::{Beats, Consumer, Presence, Stream};
 use crate::rtmp::session::client::Enhanced;
 use futures::FutureExt;
 use std::convert::Infallible;
@@ -31,8 +31,8 @@ pub struct Egress {
     pub chunk_size: u32,
     /// What a session's clock begins with, in milliseconds: 0, but for whoever wants to see it come near its end.
     pub start_clock: u32,
-    /// The gateway's beat, at which targets are looked after too.
-    pub tick: Tick,
+    /// At which targets are looked after, each at that of its stream's home.
+    pub beats: Beats,
     /// Told what happens.
     pub watch: Arc<dyn Watch>,
 }
@@ -224,7 +224,7 @@ impl Push {
             established,
             consumer,
             &self.fanout,
-            self.egress.tick,
+            self.egress.beats.at(self.stream.home()),
             repairs_before,
             &self.status,
             &*self.egress.watch,

@@ -3,6 +3,7 @@
 //! It knows neither RTMP nor rules. A stream is a bounded ring of tags, cut in GOPs; its producer appends, its consumers each
 //! have a place of their own in it. Only [`stream`] holds a lock, one a stream, and never over an await.
 
+mod alarm;
 pub mod beat;
 pub mod cursor;
 mod grace;
@@ -21,11 +22,11 @@ pub mod stream;
 mod testing;
 pub mod tick;
 
-pub use beat::Beat;
+pub use beat::{Beat, Looker};
 pub use cursor::Recycle;
 pub use hold::{Arrival, End, Hold, Presence};
 pub use hub::{Claim, ClaimRefused, Credential, DuplicatePolicy, Hub, Terms};
 pub use outflow::{Fresh, Outflow};
-pub use shard::{Shard, Shards};
+pub use shard::{Beats, Shard, Shards};
 pub use stream::{Consumer, Drained, Producer, Stream, StreamId};
 pub use tick::Tick;

@@ -1,6 +1,7 @@
 //! Shards: one thread a core, each with a runtime of its own. A stream's targets live on the shard of its first publisher, so
 //! that a frame's way from one socket to the others crosses no thread.
 
+use super::alarm::Alarm;
 use super::beat::Beat;
 use super::tick::Tick;
 use std::io;
@@ -21,11 +22,15 @@ pub struct Shard {
 
 /// The threads that carry media. Dropping it stops them; what still runs there is cancelled.
 pub struct Shards {
-    shards: Vec<Shard>,
+    shards: Arc<[Shard]>,
     next: AtomicUsize,
     threads: Vec<JoinHandle<()>>,
     stop: watch::Sender<bool>,
 }
+
+/// The beats of all shards, which they do not keep running.
+#[derive(Clone, Debug)]
+pub struct Beats(Arc<[Shard]>);
 
 impl Shards {
     /// Starts `count` shards, at least one, which beat together.
@@ -40,7 +45,11 @@ impl Shards {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
-            shards.push(Shard::on(runtime.handle().clone(), tick));
+            let alarm = {
+                let _entered = runtime.enter();
+                Alarm::of_kernel()
+            };
+            shards.push(Shard::on(runtime.handle().clone(), tick, alarm));
             let mut stopped = stopped.clone();
             let thread = std::thread::Builder::new()
                 .name(format!("shard-{index}"))
@@ -53,7 +62,7 @@ impl Shards {
             threads.push(thread);
         }
         Ok(Self {
-            shards,
+            shards: shards.into(),
             next: AtomicUsize::new(0),
             threads,
             stop,
@@ -63,11 +72,16 @@ impl Shards {
     /// The runtime that the caller is on, as the only shard: for tests with a paused clock.
     pub fn here(tick: Tick) -> Self {
         Self {
-            shards: vec![Shard::on(Handle::current(), tick)],
+            shards: Arc::new([Shard::on(Handle::current(), tick, Alarm::Runtime)]),
             next: AtomicUsize::new(0),
             threads: Vec::new(),
             stop: watch::Sender::new(false),
         }
+    }
+
+    /// The beats of all of them.
+    pub fn beats(&self) -> Beats {
+        Beats(Arc::clone(&self.shards))
     }
 
     /// The shard for the next connection, each in turn.
@@ -77,11 +91,21 @@ impl Shards {
     }
 }
 
+impl Beats {
+    /// The beat of a stream's home.
+    pub fn at(&self, home: &Handle) -> &Arc<Beat> {
+        let mut shards = self.0.iter();
+        // A stream that was begun on none of them, as in tests, is as well off with any.
+        let shard = shards.find(|shard| shard.handle.id() == home.id());
+        &shard.unwrap_or(&self.0[0]).beat
+    }
+}
+
 impl Shard {
-    fn on(handle: Handle, tick: Tick) -> Self {
+    fn on(handle: Handle, tick: Tick, alarm: Alarm) -> Self {
         let beat = Beat::new(tick);
         let run = Arc::clone(&beat);
-        handle.spawn(async move { run.run().await });
+        handle.spawn(async move { run.run(alarm).await });
         Self { handle, beat }
     }
 }

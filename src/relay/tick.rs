@@ -24,6 +24,11 @@ impl Tick {
         !self.interval.is_zero()
     }
 
+    /// From one beat to the next.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
     /// The first beat after `now`.
     pub fn after(&self, now: Instant) -> Instant {
         let interval = self.interval.as_nanos().max(1);

@@ -16,11 +16,9 @@ const TOLERANCE: u64 = 5;
 /// A beat that strikes while two figures are looked up may be in one of them alone, at either end of a count.
 const AT_THE_ENDS: u64 = 2;
 
-/// What a beat's timer costs tokio at the most: it looks at its event queue once more after it has armed the timer, it wakes at the
-/// multiple of 64 ms where the timer changes its place in the wheel, if one is in between, and it wakes at the beat itself. Pushes
-/// look at their connections at beats, so that their timers add none. It is a bound for what wakes at every beat, such as a second timer;
-/// what is rarer than one in two beats is below it.
-const PARKS: u64 = 3;
+/// How often a shard's thread sleeps for a beat: its timer is the kernel's, in the event queue, and targets are looked after at
+/// beats, so that nothing else wakes it.
+const PARKS: u64 = 1;
 
 const PUBLISHERS: usize = 2;
 const TARGETS: usize = 4;

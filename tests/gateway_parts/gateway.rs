@@ -114,7 +114,7 @@ impl Gateway {
             },
             gate: StartGate::new(setup.starts_per_second),
             chunk_size: 4096,
-            tick,
+            beats: shards.beats(),
             start_clock: setup.start_clock,
             watch: diary.clone(),
         };

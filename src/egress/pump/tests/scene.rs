@@ -5,13 +5,14 @@ use super::super::*;
 use super::wire::Wired;
 use crate::media::MediaKind;
 use crate::relay::ring::RingLimits;
-use crate::relay::{Claim, Credential, DuplicatePolicy, Hub, Producer};
+use crate::relay::{Claim, Credential, DuplicatePolicy, Hub, Producer, Shards, Tick};
 use crate::rtmp::command::Command;
 use crate::rtmp::message::{Message, MessageType};
 use crate::rtmp::session::client::ClientConfig;
 use crate::rtmp::session::server::{ServerConfig, ServerEvent, ServerSession};
 use crate::rule::{RuleId, StreamKey};
 use futures::FutureExt;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 pub const HEADER: &[u8] = &[0x17, 0, 0, 0, 0, 1];
@@ -96,10 +97,11 @@ impl Scene {
         };
         let consumer = producer.stream().consume();
         let (told, stopped) = (Arc::clone(&status), stop.clone());
-        let tick = Tick::new(Duration::from_millis(30));
+        let beats = Shards::here(Tick::new(Duration::from_millis(30))).beats();
         let fanout = Fanout::of(producer.stream(), Arc::new(Silent));
         let task = tokio::spawn(async move {
-            let pump = Pump::new(established, consumer, &fanout, tick, 0, &told, &Silent);
+            let beat = beats.at(&Handle::current());
+            let pump = Pump::new(established, consumer, &fanout, beat, 0, &told, &Silent);
             pump.run(&stopped).await
         });
         Self {
