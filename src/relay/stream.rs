@@ -1,24 +1,28 @@
 //! A live stream: one producer, any number of consumers, and the ring between them.
 
-use super::cursor::{Cursor, Reached, Recycle};
+mod consumer;
+mod producer;
+
+pub use consumer::{Consumer, Drained};
+pub(super) use producer::Handover;
+pub use producer::{Batch, Producer};
+
+use super::cursor::Cursor;
 use super::headers::Headers;
-use super::hold::{Arrival, End, Hold, Presence};
-use super::hub::{Claim, DuplicatePolicy, Hub};
+use super::hold::{End, Hold, Presence};
+use super::hub::Claim;
 use super::intake::Intake;
 use super::outflow::{Fresh, Outflow};
 use super::ring::RingLimits;
-use super::status::{Drops, Publisher, StreamSnapshot};
-use crate::media::timeline::{GapPolicy, Repairs};
-use crate::media::{MediaKind, Tag};
+use super::status::{Publisher, StreamSnapshot};
+use crate::media::timeline::GapPolicy;
 use crate::rule::StreamKey;
-use bytes::Bytes;
 use futures::FutureExt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 use tokio::runtime::Handle;
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
-use tokio::task::yield_now;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -202,72 +206,6 @@ impl Stream {
         }
     }
 
-    pub(super) fn produce(self: &Arc<Self>, hub: &Arc<Hub>, arrival: Arrival) -> Producer {
-        let shared = self.lock();
-        Producer {
-            stream: Arc::clone(self),
-            hub: Arc::clone(hub),
-            epoch: shared.hold.epoch,
-            arrival,
-            superseded: shared.superseded.subscribe(),
-            end: End::Lost,
-        }
-    }
-
-    /// Hands the stream to another publisher, if it may have it. The one before, or who waits for it, learns of it.
-    pub(super) fn hand_over(
-        self: &Arc<Self>,
-        hub: &Arc<Hub>,
-        claim: &Claim,
-        duplicate: DuplicatePolicy,
-    ) -> Handover {
-        let arrival = {
-            let mut shared = self.lock();
-            let arrival = match shared.hold.presence {
-                Presence::Ended(_) => return Handover::Ended,
-                Presence::Fed if duplicate == DuplicatePolicy::Reject => return Handover::Kept,
-                Presence::Fed => Arrival::Takeover,
-                Presence::Away => Arrival::Return,
-            };
-            if shared.claim.credential != claim.credential {
-                return match arrival {
-                    Arrival::Return => Handover::Awaited,
-                    Arrival::New | Arrival::Takeover => Handover::Kept,
-                };
-            }
-            if arrival == Arrival::Takeover {
-                shared.intake.end_input(self.began.elapsed());
-            }
-            shared.claim = claim.clone();
-            shared.intake.begin_input();
-            let epoch = shared.hold.epoch + 1;
-            self.change_hold(&mut shared, epoch, Presence::Fed);
-            let before = std::mem::replace(&mut shared.superseded, watch::Sender::new(false));
-            before.send_replace(true);
-            arrival
-        };
-        // What the one before has sent last may be new to those who read.
-        self.deliver_at_once();
-        self.appended.notify_waiters();
-        Handover::Taken(self.produce(hub, arrival))
-    }
-
-    /// The publisher's connection was lost. Says whether the stream is to wait for its return: it is not where another one has
-    /// taken over, or where it has ended.
-    pub(super) fn vacate(&self, epoch: u64) -> bool {
-        {
-            let mut shared = self.lock();
-            if !shared.is_held_by(epoch) {
-                return false;
-            }
-            shared.intake.end_input(self.began.elapsed());
-            self.change_hold(&mut shared, epoch, Presence::Away);
-        }
-        self.deliver_at_once();
-        self.appended.notify_waiters();
-        true
-    }
-
     /// Shows the outflow what was appended since the last time; `between` comes between two parts of it.
     async fn show<P: Future<Output = ()>>(&self, between: impl Fn() -> P) {
         let Some(outflow) = self.outflow.get() else {
@@ -290,29 +228,9 @@ impl Stream {
         let _ = self.show(|| std::future::ready(())).now_or_never();
     }
 
-    fn change_hold(&self, shared: &mut Shared, epoch: u64, presence: Presence) {
-        shared.hold = Hold { epoch, presence };
-        self.hold.send_replace(shared.hold);
-    }
-
     /// A panic while the lock was held leaves the ring as it was between two tags: every step on it is whole.
     fn lock(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends the stream if it still belongs to this epoch; says whether it did.
-    pub(super) fn finish(&self, epoch: u64, end: End) -> bool {
-        {
-            let mut shared = self.lock();
-            if !shared.is_held_by(epoch) {
-                return false;
-            }
-            shared.intake.finish(self.began.elapsed());
-            self.change_hold(&mut shared, epoch, Presence::Ended(end));
-        }
-        self.ended.cancel();
-        self.appended.notify_waiters();
-        true
     }
 }
 
@@ -342,207 +260,5 @@ impl Shared {
     /// Whether it is still this publisher's, there or not.
     fn is_held_by(&self, epoch: u64) -> bool {
         self.hold.epoch == epoch && self.end().is_none()
-    }
-}
-
-/// What became of another publisher's wish for a stream.
-pub(super) enum Handover {
-    /// It has it.
-    Taken(Producer),
-    /// The one before keeps it.
-    Kept,
-    /// It is kept for the one before, which was lost.
-    Awaited,
-    /// The stream has ended, a moment ago.
-    Ended,
-}
-
-/// A publisher's hold on a stream. Dropping it says that its connection was lost: the stream waits for its return as long as
-/// [`Terms::grace`](super::Terms::grace) says, unless another publisher has taken it over.
-pub struct Producer {
-    stream: Arc<Stream>,
-    hub: Arc<Hub>,
-    epoch: u64,
-    arrival: Arrival,
-    superseded: watch::Receiver<bool>,
-    end: End,
-}
-
-impl Producer {
-    /// The stream that it feeds.
-    pub fn stream(&self) -> &Arc<Stream> {
-        &self.stream
-    }
-
-    /// Takes the stream's lock for a batch; what it appends is given to targets by [`deliver`](Self::deliver). `None` when another
-    /// publisher has taken over.
-    pub fn batch(&self) -> Option<Batch<'_>> {
-        let mut shared = self.stream.lock();
-        if shared.hold.epoch != self.epoch {
-            return None;
-        }
-        shared.intake.ring.begin_window();
-        Some(Batch {
-            before: (
-                shared.intake.figures.drops,
-                *shared.intake.timeline.repairs(),
-            ),
-            shared: Some(shared),
-            stream: &self.stream,
-            now: self.stream.began.elapsed(),
-        })
-    }
-
-    /// Gives what was appended since the last time to the stream's targets, as far as they can take it now. Other tasks of the
-    /// runtime get their turn in between where a stream has many.
-    pub async fn deliver(&self) {
-        self.stream.show(yield_now).await;
-    }
-
-    /// Completes when the stream is taken over, or its publisher is told to go.
-    pub fn superseded(&self) -> impl Future<Output = ()> + use<> {
-        let mut superseded = self.superseded.clone();
-        async move {
-            // The sender lives in the stream, or has sent `true` when it was replaced.
-            let _ = superseded.wait_for(|&gone| gone).await;
-        }
-    }
-
-    /// Whether [`superseded`](Self::superseded) has completed.
-    pub fn is_superseded(&self) -> bool {
-        *self.superseded.borrow()
-    }
-
-    /// How this publisher came.
-    pub fn arrival(&self) -> Arrival {
-        self.arrival
-    }
-
-    /// Whether another publisher has the stream now.
-    pub fn is_replaced(&self) -> bool {
-        self.stream.lock().hold.epoch != self.epoch
-    }
-
-    /// Ends the stream, unless it is another publisher's: all that was sent is delivered, and nobody is waited for.
-    pub fn finish(mut self) {
-        self.end = End::Clean;
-    }
-}
-
-impl Drop for Producer {
-    fn drop(&mut self) {
-        match self.end {
-            End::Clean => self.hub.end(&self.stream, self.epoch, End::Clean),
-            End::Lost => self.hub.lose(&self.stream, self.epoch, &self.superseded),
-        }
-    }
-}
-
-/// A stretch of tags that are appended under one lock.
-pub struct Batch<'a> {
-    shared: Option<MutexGuard<'a, Shared>>,
-    stream: &'a Stream,
-    now: Duration,
-    before: (Drops, Repairs),
-}
-
-impl Batch<'_> {
-    /// What was left out, and how many timestamps were repaired, since the batch began.
-    pub fn losses(&self) -> (Drops, Repairs) {
-        let Some(shared) = &self.shared else {
-            return Default::default();
-        };
-        let (drops, repairs) = self.before;
-        (
-            shared.intake.figures.drops.since(drops),
-            shared.intake.timeline.repairs().since(&repairs),
-        )
-    }
-
-    /// Whether the publisher's clock jumps so often that its connection should be ended; see
-    /// [`Timeline::is_erratic`](crate::media::timeline::Timeline::is_erratic).
-    pub fn is_erratic(&self) -> bool {
-        let shared = self.shared.as_ref();
-        shared.is_some_and(|shared| shared.intake.timeline.is_erratic(self.now))
-    }
-
-    /// Appends one message with its wire timestamp.
-    pub fn push(&mut self, kind: MediaKind, wire: u32, payload: Bytes) {
-        if let Some(shared) = &mut self.shared {
-            shared.intake.push(kind, wire, payload, self.now);
-        }
-    }
-}
-
-impl Drop for Batch<'_> {
-    fn drop(&mut self) {
-        // The lock goes first: those who are woken want it.
-        self.shared = None;
-        self.stream.appended.notify_waiters();
-    }
-}
-
-/// A target's hold on a stream.
-pub struct Consumer {
-    stream: Arc<Stream>,
-    cursor: Cursor,
-}
-
-/// Where a drain ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drained {
-    /// There is more right now.
-    More,
-    /// Nothing more until the stream is appended to.
-    CaughtUp,
-    /// Nothing more ever.
-    Ended(End),
-    /// What follows is for another session of the target.
-    Recycle(Recycle),
-}
-
-impl Consumer {
-    /// The stream that it reads.
-    pub fn stream(&self) -> &Arc<Stream> {
-        &self.stream
-    }
-
-    /// Its time for what is fresh, where it is to be given all of that and nothing else; see [`Cursor::in_step`].
-    pub fn in_step(&self, fresh: &Fresh) -> Option<i64> {
-        self.cursor.in_step(fresh)
-    }
-
-    /// It was given what is fresh.
-    pub fn keep_step(&mut self, fresh: &Fresh) {
-        self.cursor.keep_step(fresh);
-    }
-
-    /// Gives `sink` the next tags with their time for this target; see [`Cursor::drain`]. The stream's lock is held meanwhile.
-    pub fn drain(&mut self, budget: usize, sink: impl FnMut(&Tag, u32)) -> Drained {
-        let shared = self.stream.lock();
-        match (
-            self.cursor.drain(&shared.intake.ring, budget, sink),
-            shared.end(),
-        ) {
-            (Reached::Budget, _) => Drained::More,
-            (Reached::Recycle(why), _) => Drained::Recycle(why),
-            (Reached::End | Reached::NoStart, Some(end)) => Drained::Ended(end),
-            (Reached::End | Reached::NoStart, None) => Drained::CaughtUp,
-        }
-    }
-
-    /// How far behind the newest tag this target's next one is, in milliseconds.
-    pub fn lag_ms(&self) -> u64 {
-        self.cursor.lag_ms(&self.stream.lock().intake.ring)
-    }
-
-    /// The time of the stream's newest tag, in milliseconds.
-    pub fn newest_dts(&self) -> Option<i64> {
-        self.stream.lock().intake.ring.newest_dts()
-    }
-
-    /// Tags that this target could not be given because it fell too far behind.
-    pub fn skipped(&self) -> u64 {
-        self.cursor.skipped()
     }
 }
