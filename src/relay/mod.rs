@@ -28,5 +28,5 @@ pub use hold::{Arrival, End, Hold, Presence};
 pub use hub::{Claim, ClaimRefused, Credential, DuplicatePolicy, Hub, Terms};
 pub use outflow::{Fresh, Outflow};
 pub use shard::{Beats, Shard, Shards};
-pub use stream::{Consumer, Drained, Producer, Stream, StreamId};
+pub use stream::{Batch, Consumer, Drained, Producer, Stream, StreamId};
 pub use tick::Tick;

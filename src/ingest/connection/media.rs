@@ -7,13 +7,16 @@ use crate::ingest::silence::Silence;
 use crate::ingest::socket::Socket;
 use crate::ingest::{Gate, Received};
 use crate::media::MediaKind;
-use crate::relay::{Beat, Producer};
+use crate::relay::{Batch, Beat, Producer};
 use crate::rtmp::session::server::{ServerEvent, ServerSession};
+use futures::future::{BoxFuture, FutureExt};
+use futures::stream::{FuturesUnordered, StreamExt};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 /// Answers that a publisher leaves unread, in bytes. They are a few dozen bytes a second at the most.
 const UNSENT_BYTES_MAX: usize = 64 * 1024;
@@ -48,16 +51,15 @@ impl Connection {
         let member = beat.is_paced().then(|| beat.join());
         // One token of its own each: waiting for it locks nothing that streams share.
         let drain = gate.drain.child_token();
-        let (superseded, drained) = (producer.superseded(), drain.cancelled());
         let mut silence = Silence::since(Instant::now());
-        let silent = sleep_until(silence.deadline());
-        tokio::pin!(superseded, drained, silent);
+        let mut interruptions = interruptions(producer, &drain, &silence);
         let mut allowance = Allowance::new(self.began.elapsed());
         let mut received = Received::default();
         // An early encoder's media is in the buffer already, and in that of TLS, of which no socket tells.
+        let mut now = Instant::now();
         let mut round = self
-            .read(producer, &mut allowance, &mut received, |_, _| Ok(0))
-            .and_then(|_| self.read_round(producer, &mut allowance, &mut received));
+            .read(now, producer, &mut allowance, &mut received, |_, _| Ok(0))
+            .and_then(|_| self.read_round(now, producer, &mut allowance, &mut received));
         loop {
             // What was read is for the targets, also where it was the last.
             producer.deliver().await;
@@ -66,7 +68,6 @@ impl Connection {
                 Ok(left) => left,
                 Err(ended) => return ended,
             };
-            let now = Instant::now();
             silence.heard(&received, now);
             if let Some(ended) = silence.over(now) {
                 return ended;
@@ -81,11 +82,11 @@ impl Connection {
                     tokio::select! {
                         biased;
                         waited = wait(&self.socket, beat, left) => waited,
-                        () = &mut superseded => Ok(()),
-                        () = &mut drained => Ok(()),
                         // What has arrived meanwhile is read before it is judged.
-                        () = &mut silent => {
-                            silent.as_mut().reset(silence.deadline());
+                        interruption = interruptions.next() => {
+                            if let Some(Interruption::Silent) = interruption {
+                                interruptions.push(silent(&silence));
+                            }
                             Ok(())
                         }
                     }
@@ -101,25 +102,27 @@ impl Connection {
                 return Ended::ShuttingDown;
             }
             received = Received::default();
-            round = self.read_round(producer, &mut allowance, &mut received);
+            now = Instant::now();
+            round = self.read_round(now, producer, &mut allowance, &mut received);
         }
     }
 
     /// Reads all that has arrived, as far as it may at once; says why it stopped, or why the publish is over.
     fn read_round(
         &mut self,
+        now: Instant,
         producer: &Producer,
         allowance: &mut Allowance,
         received: &mut Received,
     ) -> Result<Left, Ended> {
         let mut left = Left::More;
         while received.bytes < BEAT_BYTES_MAX {
-            if !allowance.may_read(self.began.elapsed()) {
+            if !allowance.may_read(now - self.began) {
                 left = Left::HeldBack;
                 break;
             }
             received.reads += 1;
-            match self.read(producer, allowance, received, Socket::try_read)? {
+            match self.read(now, producer, allowance, received, Socket::try_read)? {
                 Read::End => return Err(Ended::Closed),
                 Read::Full => {}
                 // Asking a socket that is empty, or as good as, once more costs as much as a full read.
@@ -136,6 +139,7 @@ impl Connection {
     /// Reads once, and gives what came to the stream, under one lock.
     fn read(
         &mut self,
+        now: Instant,
         producer: &Producer,
         allowance: &mut Allowance,
         received: &mut Received,
@@ -147,11 +151,15 @@ impl Connection {
             session,
             began,
         } = self;
-        let now = began.elapsed();
         loop {
             let read = buffer.receive_media(
                 |space| from(socket, space),
-                |unread| absorb(session, now, unread, producer, allowance, received),
+                |unread| {
+                    let Some(batch) = producer.batch_at(now) else {
+                        return Err(Ended::TakenOver);
+                    };
+                    absorb(session, now - *began, unread, batch, allowance, received)
+                },
             );
             return match read {
                 Ok(read) => {
@@ -193,14 +201,11 @@ fn absorb(
     session: &mut ServerSession,
     now: Duration,
     unread: &mut &[u8],
-    producer: &Producer,
+    mut batch: Batch<'_>,
     allowance: &mut Allowance,
     received: &mut Received,
 ) -> Result<(), Ended> {
     let size = unread.len();
-    let Some(mut batch) = producer.batch() else {
-        return Err(Ended::TakenOver);
-    };
     let mut messages = 0;
     let outcome = loop {
         match session.read(unread, now) {
@@ -261,6 +266,32 @@ enum Left {
     More,
     /// There may be more, and the publisher has used up what it may send.
     HeldBack,
+}
+
+/// What ends a publish from outside, or has it looked at, where there is no beat.
+#[derive(Clone, Copy)]
+enum Interruption {
+    Dismissed,
+    Silent,
+}
+
+/// Each is asked when it has something to say, and not at every message.
+fn interruptions<'a>(
+    producer: &Producer,
+    drain: &'a CancellationToken,
+    silence: &Silence,
+) -> FuturesUnordered<BoxFuture<'a, Interruption>> {
+    let dismissed = |()| Interruption::Dismissed;
+    FuturesUnordered::from_iter([
+        producer.superseded().map(dismissed).boxed(),
+        drain.cancelled().map(dismissed).boxed(),
+        silent(silence),
+    ])
+}
+
+fn silent(silence: &Silence) -> BoxFuture<'static, Interruption> {
+    let over = sleep_until(silence.deadline());
+    over.map(|()| Interruption::Silent).boxed()
 }
 
 /// Waits for bytes that may be read, where there is no beat.

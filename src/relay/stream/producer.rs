@@ -11,6 +11,7 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::yield_now;
+use tokio::time::Instant;
 
 /// What became of another publisher's wish for a stream.
 pub(in crate::relay) enum Handover {
@@ -136,6 +137,11 @@ impl Producer {
     /// Takes the stream's lock for a batch; what it appends is given to targets by [`deliver`](Self::deliver). `None` when another
     /// publisher has taken over.
     pub fn batch(&self) -> Option<Batch<'_>> {
+        self.batch_at(Instant::now())
+    }
+
+    /// The same for what has come at this moment.
+    pub fn batch_at(&self, now: Instant) -> Option<Batch<'_>> {
         let mut shared = self.stream.lock();
         if shared.hold.epoch != self.epoch {
             return None;
@@ -148,7 +154,7 @@ impl Producer {
             ),
             shared: Some(shared),
             stream: &self.stream,
-            now: self.stream.began.elapsed(),
+            now: now - self.stream.began,
         })
     }
 
@@ -169,7 +175,8 @@ impl Producer {
 
     /// Whether [`superseded`](Self::superseded) has completed.
     pub fn is_superseded(&self) -> bool {
-        *self.superseded.borrow()
+        // It is told so once. A look whether it was told locks nothing, which a look at what it was told does.
+        self.superseded.has_changed().unwrap_or(true)
     }
 
     /// How this publisher came.
