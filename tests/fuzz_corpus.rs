@@ -83,6 +83,11 @@ fn client_session_corpus() {
 }
 
 #[test]
+fn handshake_corpus() {
+    replay_corpus("handshake");
+}
+
+#[test]
 fn server_session_corpus() {
     replay_corpus("server_session");
 }

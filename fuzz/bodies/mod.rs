@@ -16,6 +16,7 @@ pub mod chunk_reader;
 pub mod client_session;
 mod conversation;
 mod ear;
+pub mod handshake;
 pub mod naive;
 mod pieces;
 pub mod server_session;
@@ -27,11 +28,12 @@ pub mod url;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("amf0", amf0::run),
     ("amf0_depth", amf0_depth::run),
     ("chunk_reader", chunk_reader::run),
     ("client_session", client_session::run),
+    ("handshake", handshake::run),
     ("server_session", server_session::run),
     ("tag", tag::run),
     ("timeline", timeline::run),
