@@ -10,8 +10,8 @@ use crate::relay::{Arrival, ClaimRefused, Hub, Presence, Recycle, Stream};
 use crate::rtmp::session::Action;
 use crate::rule::{Role, StreamKey, TargetUrl};
 use crate::telemetry::events::{
-    ConnectionRejected, PublishEnded, PublishRefused, PublishStarted, Push, TargetBackingOff,
-    TargetFailed, TargetLive, TargetRecycled, TargetStopped, TargetSwitched,
+    ConnectionRejected, PublishEnded, PublishRefused, PublishStarted, Push, RulesWait,
+    TargetBackingOff, TargetFailed, TargetLive, TargetRecycled, TargetStopped, TargetSwitched,
 };
 use crate::telemetry::labels::{
     DropReason, PublishEnd, PublishRefusal, Rejection, RepairKind, Setback,
@@ -183,6 +183,10 @@ impl egress::Watch for Observer {
             bytes: push.figures.bytes.load(Ordering::Relaxed),
         }
         .emit(&self.metrics);
+    }
+
+    fn stumbled(&self, rest: Duration) {
+        RulesWait { rest }.emit(&self.metrics);
     }
 
     fn sent(&self, bytes: usize, _writes: u32) {

@@ -49,6 +49,9 @@ impl PushOptions {
     }
 }
 
+/// Says what has to be done: [`plan`].
+pub type Planner = fn(&RuleSet, &[(StreamId, StreamKey)], &[Running], OffsetDateTime) -> Vec<Step>;
+
 /// One thing to do.
 #[derive(Clone, Debug)]
 pub enum Step {

@@ -45,6 +45,8 @@ pub trait Watch: Send + Sync {
     fn failed(&self, push: &PushStatus, failure: &Failure, wait: Option<Duration>);
     /// The push has left its URL for the rule's other one, which the status names. Few have to know.
     fn switched(&self, _push: &PushStatus) {}
+    /// The supervisor has panicked: rules are not carried out for so long, and what runs goes on.
+    fn stumbled(&self, _rest: Duration) {}
     /// The push is over.
     fn ended(&self, push: &PushStatus);
     /// Bytes went out, in so many writes.

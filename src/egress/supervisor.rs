@@ -1,19 +1,25 @@
 //! The supervisor: the only one who starts and stops pushes. It compares what the rules wish with what runs whenever either
 //! changes, and carries out the steps of the plan.
+//!
+//! A panic of a turn costs that turn: what runs goes on, and the next turn compares anew
+//! (docs/decisions/2026-11-26-supervisor-that-panics.md).
 
 use super::fanout::Fanout;
-use super::plan::{PushId, PushOptions, Running, Step, next_stop, plan};
+use super::plan::{Planner, PushId, PushOptions, Running, Step, next_stop, plan};
 use super::push::{Egress, Push};
 use super::status::{Board, PushStatus, TargetState};
+use crate::backoff::{Backoff, BackoffPolicy};
 use crate::relay::{Hub, Stream, StreamId};
 use crate::rule::{Role, RuleSet, TargetUrl};
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// How long the supervisor sleeps at the most when no rule ends by itself.
@@ -25,6 +31,7 @@ pub struct Supervisor {
     rules: watch::Receiver<RuleSet>,
     egress: Arc<Egress>,
     board: Arc<Board>,
+    planner: Planner,
     pushes: BTreeMap<PushId, Entry>,
     /// One for each stream that has, or had, a push while it is live.
     fanouts: BTreeMap<StreamId, Arc<Fanout>>,
@@ -68,6 +75,7 @@ impl Supervisor {
             rules,
             egress,
             board,
+            planner: plan,
             pushes: BTreeMap::new(),
             fanouts: BTreeMap::new(),
             next_id: 0,
@@ -75,30 +83,77 @@ impl Supervisor {
         }
     }
 
+    /// Has another function than [`plan`] say what has to be done: one with a fault, to see what that costs.
+    pub fn with_planner(mut self, planner: Planner) -> Self {
+        self.planner = planner;
+        self
+    }
+
     /// Supervises until `drain`; then waits for the pushes to end with their streams, and ends what is left after `deadline`.
     pub async fn run(mut self, drain: CancellationToken, deadline: Duration) {
         let mut streams = self.hub.changes();
+        let mut rests = Backoff::new(BackoffPolicy::reconnect(), 0);
         loop {
             // Marked as seen before they are read: what changes meanwhile wakes us again.
             streams.mark_unchanged();
             self.rules.mark_unchanged();
-            self.carry_out();
-            let now = OffsetDateTime::now_utc();
-            let next = next_stop(&self.rules.borrow(), now);
-            let until_next = next
-                .and_then(|at| Duration::try_from(at - now).ok())
-                .unwrap_or(IDLE)
-                .min(IDLE);
-            tokio::select! {
-                () = drain.cancelled() => break,
-                Some(push) = self.ended.1.recv() => self.forget(push),
-                () = self.board.switched() => {}
-                changed = streams.changed() => if changed.is_err() { break },
-                changed = self.rules.changed() => if changed.is_err() { break },
-                () = sleep(until_next) => {}
+            let turn = catch_unwind(AssertUnwindSafe(|| self.turn()));
+            let flow = match turn {
+                Ok(until_next) => {
+                    rests.reset();
+                    self.until_something_changes(&drain, &mut streams, until_next)
+                        .await
+                }
+                Err(_) => {
+                    let rest = rests.next();
+                    self.egress.watch.stumbled(rest);
+                    self.rest(&drain, rest).await
+                }
+            };
+            if flow.is_break() {
+                break;
             }
         }
         self.wind_down(deadline).await;
+    }
+
+    /// Does what has to be done now; how long until a rule ends by itself.
+    fn turn(&mut self) -> Duration {
+        self.carry_out();
+        let now = OffsetDateTime::now_utc();
+        next_stop(&self.rules.borrow(), now)
+            .and_then(|at| Duration::try_from(at - now).ok())
+            .unwrap_or(IDLE)
+            .min(IDLE)
+    }
+
+    async fn until_something_changes(
+        &mut self,
+        drain: &CancellationToken,
+        streams: &mut watch::Receiver<u64>,
+        until_next: Duration,
+    ) -> ControlFlow<()> {
+        tokio::select! {
+            () = drain.cancelled() => return ControlFlow::Break(()),
+            Some(push) = self.ended.1.recv() => self.forget(push),
+            () = self.board.switched() => {}
+            changed = streams.changed() => if changed.is_err() { return ControlFlow::Break(()) },
+            changed = self.rules.changed() => if changed.is_err() { return ControlFlow::Break(()) },
+            () = sleep(until_next) => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// After a turn that panicked: what changes meanwhile has to wait, or a fault that every turn has would be all that the gateway does.
+    async fn rest(&mut self, drain: &CancellationToken, rest: Duration) -> ControlFlow<()> {
+        let over = Instant::now() + rest;
+        loop {
+            tokio::select! {
+                () = drain.cancelled() => return ControlFlow::Break(()),
+                Some(push) = self.ended.1.recv() => self.forget(push),
+                () = sleep_until(over) => return ControlFlow::Continue(()),
+            }
+        }
     }
 
     fn carry_out(&mut self) {
@@ -119,7 +174,7 @@ impl Supervisor {
                 ..entry.running.clone()
             })
             .collect();
-        let steps = plan(
+        let steps = (self.planner)(
             &self.rules.borrow(),
             &names,
             &running,
@@ -164,15 +219,15 @@ impl Supervisor {
             running.url.clone(),
         );
         let status = Arc::new(status.with_backup(running.backup.clone()));
-        // A push that has switched since may be at this very URL. There is another plan at once.
-        if !self.board.add(running.push, Arc::clone(&status), switches) {
-            return;
-        }
         let stop = CancellationToken::new();
         let fanout = self.fanouts.entry(stream.id()).or_insert_with(|| {
             let watch = Arc::clone(&self.egress.watch);
             Fanout::of(stream, watch)
         });
+        // A push that has switched since may be at this very URL. There is another plan at once.
+        if !self.board.add(running.push, Arc::clone(&status), switches) {
+            return;
+        }
         let push = Push {
             id: running.push,
             options: running.options,

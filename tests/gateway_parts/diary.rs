@@ -139,6 +139,10 @@ impl aqueduct::egress::Watch for Diary {
         self.write(format!("over {}", push.rule));
     }
 
+    fn stumbled(&self, rest: Duration) {
+        self.write(format!("stumbled {} ms", rest.as_millis()));
+    }
+
     fn sent(&self, bytes: usize, writes: u32) {
         let mut all = self.sent.lock().unwrap();
         all.bytes += bytes;

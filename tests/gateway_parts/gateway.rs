@@ -3,6 +3,7 @@
 use super::{Diary, Names, PATIENCE};
 use aqueduct::egress::attempt::Reach;
 use aqueduct::egress::gate::StartGate;
+use aqueduct::egress::plan::{Planner, plan};
 use aqueduct::egress::status::PushStatus;
 use aqueduct::egress::{Board, Egress, Supervisor};
 use aqueduct::ingest::{Admission, Apps, Gate, Listener, PublishAuth};
@@ -50,6 +51,8 @@ pub struct Setup {
     pub terms: Terms,
     /// What a push's clock begins with, in milliseconds.
     pub start_clock: u32,
+    /// What says which pushes have to start and stop.
+    pub planner: Planner,
 }
 
 impl Default for Setup {
@@ -68,6 +71,7 @@ impl Default for Setup {
             connections: ConnectionLimits::default(),
             terms: Terms::default(),
             start_clock: 0,
+            planner: plan,
         }
     }
 }
@@ -125,7 +129,8 @@ impl Gateway {
             subscribed,
             Arc::new(egress),
             Arc::clone(&board),
-        );
+        )
+        .with_planner(setup.planner);
         tokio::spawn(supervisor.run(gate.drain.clone(), PATIENCE));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

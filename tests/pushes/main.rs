@@ -9,6 +9,7 @@ mod session_peer;
 
 mod backups;
 mod cuts;
+mod faults;
 mod gate;
 mod goodbyes;
 mod grace;

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::panic::Location;
+use std::time::Duration;
 
 use tracing::{error, info};
 
@@ -115,6 +116,22 @@ impl ConfigReloaded<'_> {
             None => info!("configuration reloaded"),
             Some(error) => error!(%error, "configuration refused; the one before goes on"),
         }
+    }
+}
+
+/// The supervisor has panicked, which was told as such.
+pub struct RulesWait {
+    /// When it tries again.
+    pub rest: Duration,
+}
+
+impl RulesWait {
+    /// Logs.
+    pub fn emit(&self, _metrics: &Metrics) {
+        error!(
+            retry_ms = self.rest.as_millis() as u64,
+            "a fault of the gateway's own: changes of rules and streams wait, and running pushes go on"
+        );
     }
 }
 

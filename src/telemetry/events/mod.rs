@@ -10,7 +10,9 @@ mod target;
 #[cfg(test)]
 mod tests;
 
-pub use gateway::{ConfigReloaded, Panicked, RuleChanged, RuleCreated, RuleDeleted, StoreTrouble};
+pub use gateway::{
+    ConfigReloaded, Panicked, RuleChanged, RuleCreated, RuleDeleted, RulesWait, StoreTrouble,
+};
 pub use publish::{
     AcceptFailed, CallerRefused, Callers, ConnectionRejected, PublishEnded, PublishRefused,
     PublishStarted, PublisherAwaited, PublisherGivenUp,
