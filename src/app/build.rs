@@ -135,7 +135,7 @@ impl Gateway {
             gate: StartGate::new(config.egress.starts_per_second),
             chunk_size: config.egress.chunk_size,
             beats: shards.beats(),
-            start_clock: 0,
+            start_clock: serve.start_clock,
             watch: observer,
         });
         let supervisor = Supervisor::new(

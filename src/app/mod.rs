@@ -32,6 +32,8 @@ pub struct Serve {
     pub source: ConfigSource,
     /// The URLs of `--relay`, for this run.
     pub relay: Vec<UrlTemplate>,
+    /// What a push's clock begins with, in milliseconds: 0, but for whoever wants to see it come near its end.
+    pub start_clock: u32,
 }
 
 /// Where a configuration comes from.

@@ -99,6 +99,9 @@ pub struct ServeArgs {
     /// {stream} may stand after the URL's app.
     #[arg(long, value_name = "URL|@FILE|-")]
     pub relay: Vec<String>,
+    /// What a push's clock begins with, in milliseconds. Nobody can type it: the soak sets it, to see clocks cross their borders.
+    #[arg(skip)]
+    pub start_clock: u32,
 }
 
 /// `check`.

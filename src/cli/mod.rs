@@ -68,6 +68,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
         }
     };
+    carry_out(arguments)
+}
+
+/// Runs a command that is typed already to its end.
+pub fn carry_out(arguments: Arguments) -> ExitCode {
     // For whatever in this process speaks TLS; a second time it is there already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let command = arguments.command.unwrap_or_else(Command::serve);

@@ -45,6 +45,7 @@ pub(super) fn run(args: ServeArgs) -> Result<(), Failure> {
         config,
         source,
         relay,
+        start_clock: args.start_clock,
     };
     let outcome = runtime.block_on(app::run(serve));
     runtime.shutdown_timeout(LAST_WRITES);

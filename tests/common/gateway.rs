@@ -20,7 +20,10 @@ pub const BINARY: &str = env!("CARGO_BIN_EXE_aqueduct");
 
 /// A command of the gateway's, without any environment of the machine's that could configure it.
 pub fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(BINARY);
+    free_of_the_environment(Command::new(BINARY), arguments)
+}
+
+fn free_of_the_environment(mut command: Command, arguments: &[&str]) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AQUEDUCT_")) {
         command.env_remove(name);
     }
@@ -39,6 +42,8 @@ pub fn run(arguments: &[&str]) -> Output {
 pub struct Site {
     directory: TempDir,
     environment: Vec<(String, String)>,
+    /// What is started in place of the binary, and its first arguments.
+    stand_in: Option<(PathBuf, Vec<String>)>,
 }
 
 impl Site {
@@ -58,7 +63,14 @@ impl Site {
         Site {
             directory,
             environment: Vec::new(),
+            stand_in: None,
         }
+    }
+
+    /// Starts another program than the binary from now on: one that takes the gateway's arguments behind these.
+    pub fn stand_in(mut self, program: PathBuf, arguments: Vec<String>) -> Site {
+        self.stand_in = Some((program, arguments));
+        self
     }
 
     /// Sets an environment variable for every start.
@@ -82,7 +94,16 @@ impl Site {
 
     /// Starts a gateway here with further arguments.
     pub async fn start_with(&self, arguments: &[&str]) -> Gateway {
-        let mut command = command(&["serve", "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+        let program = match &self.stand_in {
+            None => Command::new(BINARY),
+            Some((program, first)) => {
+                let mut command = Command::new(program);
+                command.args(first);
+                command
+            }
+        };
+        let serve = ["serve", "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0"];
+        let mut command = free_of_the_environment(program, &serve);
         command
             .arg("--config")
             .arg(self.configuration_file())

@@ -19,8 +19,9 @@ pub enum Ended {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Return {
     Within,
+    /// When the gateway had said that the stream is over.
     Beyond,
-    /// Too near to the end of the grace to tell.
+    /// A machine that is busy was slow to let it in, so that there is no telling.
     Unclear,
 }
 
@@ -53,6 +54,9 @@ pub struct Figures {
     pub skipped: u64,
     pub reloads: u64,
     pub rules_renewed: u64,
+    /// Healthy visits whose clock crossed 0xFFFFFF, and those that ended for what comes at its end.
+    pub crossed: u64,
+    pub recycled: u64,
     /// The longest step of a track at a healthy target, in milliseconds.
     pub longest_step: u32,
     /// The most that sound and pictures of one session were apart, in milliseconds, beyond what their publisher sent.
@@ -96,24 +100,22 @@ impl Book {
         self.pages().faults.clone()
     }
 
-    /// A session begins, now that its publish was accepted.
-    pub fn begins(&self, stream: usize, session: u32) {
+    /// A session begins, now that its publish was accepted. `was_over` is what the gateway said of the stream before.
+    ///
+    /// It began to wait for a return after we ended the session, and has let this one in before we know: what is within the grace
+    /// by our clock is so by its own.
+    pub fn begins(&self, stream: usize, session: u32, was_over: bool) {
         let now = Instant::now();
         let mut pages = self.pages();
         let before = session.checked_sub(1);
         let before = before.and_then(|before| pages.sessions.get(&(stream, before)));
         let returned = before
             .and_then(|before| before.ended)
-            .and_then(|(ended, at)| {
-                // What a machine that is busy may take to notice.
-                let doubt = Duration::from_millis(700);
-                let away = now - at;
-                match ended {
-                    Ended::Goodbye => None,
-                    _ if away + doubt < self.grace => Some(Return::Within),
-                    _ if away > self.grace + doubt => Some(Return::Beyond),
-                    _ => Some(Return::Unclear),
-                }
+            .and_then(|(ended, at)| match ended {
+                Ended::Goodbye => None,
+                _ if was_over => Some(Return::Beyond),
+                _ if now - at < self.grace => Some(Return::Within),
+                _ => Some(Return::Unclear),
             });
         pages.figures.sessions += 1;
         pages.figures.returns_within += u64::from(returned == Some(Return::Within));

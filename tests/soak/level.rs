@@ -33,7 +33,7 @@ pub fn look(pid: u32, at: Duration) -> Option<Sample> {
 }
 
 /// What the samples behind the warm-up come to.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Level {
     pub rss: [u64; 2],
     pub descriptors: [u64; 2],
@@ -68,6 +68,20 @@ impl Level {
             slope: slope(&warm),
             lasted: warm[warm.len() - 1].at - warm[0].at,
         })
+    }
+
+    /// In words.
+    pub fn words(&self) -> String {
+        let megabytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        format!(
+            "memory {:.1} -> {:.1} MiB ({:+.1} MiB/h), open files {} -> {}, from the first to the last third of {} s",
+            megabytes(self.rss[0]),
+            megabytes(self.rss[1]),
+            self.slope / f64::from(1 << 20),
+            self.descriptors[0],
+            self.descriptors[1],
+            self.lasted.as_secs()
+        )
     }
 
     /// What is not level.

@@ -3,15 +3,28 @@
 use super::book::{Book, Ended, Return};
 use super::frames::{self, Content, GOP, Mark};
 use aqueduct::media::MediaKind;
+use aqueduct::relay::limits::CLOCK_RECYCLE_MS;
 use bytes::Bytes;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A forward step beyond this is a jump to a CDN, in milliseconds.
 const LONGEST_STEP: i64 = 1000;
 
-/// How late a push may begin: the ring keeps this much, and a machine that is busy is slow to connect.
-const LATE: u32 = 4 * GOP;
+/// How late a push may begin, in pictures: ten seconds. It begins at once, but for a machine that is busy; one that lets a target wait
+/// for longer breaks the gateway's own deadlines too.
+pub const LATE: u32 = 10 * GOP;
+
+/// The most that sound and pictures may be apart beyond what their publisher meant, in milliseconds: what the gateway promises, and the
+/// faults of the publisher's own stamps, which are groups of 120 ms or a jitter of 36 ms on each track.
+const WIDEST_SKEW: u32 = 100 + 120 + 2 * 36;
+
+/// The stamp from which on a chunk has an extended one.
+const EXTENDED: u32 = 0xFF_FFFF;
+
+/// How near to its end a clock is where a session ends for it, in milliseconds: a picture's way, and more.
+const NEAR_THE_END: i64 = 500;
 
 /// Whose reading it is.
 #[derive(Clone)]
@@ -20,14 +33,43 @@ pub struct Reader {
     /// What an unruly one does to itself, it may lose by.
     pub healthy: bool,
     pub book: Arc<Book>,
+    pub record: Arc<Record>,
+}
+
+/// What all connections to one target have come to.
+#[derive(Default)]
+pub struct Record {
+    visits: AtomicU64,
     /// The sessions that it has seen anything of.
-    pub seen: Arc<Mutex<BTreeSet<u32>>>,
+    seen: Mutex<BTreeSet<u32>>,
+    /// The last picture before its connection was ended for a clock that nears its end: the next one goes on behind it.
+    left_at: Mutex<Option<Mark>>,
+}
+
+impl Record {
+    pub fn visit(&self) {
+        self.visits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn visits(&self) -> u64 {
+        self.visits.load(Ordering::Relaxed)
+    }
+
+    pub fn seen(&self) -> MutexGuard<'_, BTreeSet<u32>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn left_at(&self) -> MutexGuard<'_, Option<Mark>> {
+        self.left_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 pub struct Reading {
     reader: Reader,
     last: [Option<Seen>; 2],
     header: Option<Bytes>,
+    /// Whether its clock went from a plain stamp to an extended one.
+    crossed: bool,
     pub said_goodbye: bool,
 }
 
@@ -45,6 +87,7 @@ impl Reading {
             reader,
             last: [None; 2],
             header: None,
+            crossed: false,
             said_goodbye: false,
         }
     }
@@ -82,6 +125,13 @@ impl Reading {
             ));
         }
         if !self.reader.healthy {
+            return;
+        }
+        if let Some(left_at) = self.reader.record.left_at().take() {
+            let [left, now] = [left_at, mark].map(|mark| (mark.session, mark.number));
+            if now <= left {
+                self.wrong(&format!("goes on with {mark:?} behind {left_at:?}"));
+            }
             return;
         }
         let session = self.reader.book.session(self.reader.stream, mark.session);
@@ -182,6 +232,7 @@ impl Reading {
     fn rises(&mut self, track: usize, stamp: u32) {
         let Some(last) = self.last[track] else { return };
         let step = i64::from(stamp.wrapping_sub(last.stamp).cast_signed());
+        self.crossed |= last.stamp < EXTENDED && stamp >= EXTENDED;
         if step <= 0 {
             self.wrong(&format!(
                 "track {track} goes from {} to {stamp}",
@@ -218,6 +269,11 @@ impl Reading {
             && self.reader.healthy
         {
             let skew = u32::try_from(offset.abs_diff(other.offset)).unwrap_or(u32::MAX);
+            if skew > WIDEST_SKEW {
+                self.wrong(&format!(
+                    "sound and pictures are {skew} ms apart at {mark:?}"
+                ));
+            }
             self.reader
                 .book
                 .count(|figures| figures.widest_skew = figures.widest_skew.max(skew));
@@ -227,9 +283,7 @@ impl Reading {
             stamp,
             offset,
         });
-        if let Ok(mut seen) = self.reader.seen.lock() {
-            seen.insert(mark.session);
-        }
+        self.reader.record.seen().insert(mark.session);
         let healthy = self.reader.healthy;
         self.reader.book.count(|figures| match healthy {
             true => figures.healthy_frames += 1,
@@ -244,6 +298,17 @@ impl Reading {
         }
         if !orderly || !self.said_goodbye {
             self.wrong("was left without a goodbye");
+        }
+        let newest = self.last.iter().flatten().map(|seen| seen.stamp).max();
+        let newest = i64::from(newest.unwrap_or_default());
+        let is_recycled = newest + NEAR_THE_END >= CLOCK_RECYCLE_MS;
+        self.reader.book.count(|figures| {
+            figures.crossed += u64::from(self.crossed);
+            figures.recycled += u64::from(is_recycled);
+        });
+        if is_recycled {
+            *self.reader.record.left_at() = self.last[0].map(|last| last.mark);
+            return;
         }
         for track in 0..2 {
             if let Some(last) = self.last[track] {

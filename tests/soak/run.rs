@@ -1,19 +1,19 @@
 //! One run: the gateway, its rules, everybody around it, and the verdict.
 
-use super::book::Book;
+use super::book::{Book, Figures};
 use super::clock::Border;
 use super::common::gateway::{Gateway, Site};
-use super::frames::GOP;
+use super::door::Door;
 use super::level::{self, Level, Sample};
 use super::publisher::Publisher;
-use super::reading::Reader;
+use super::reading::{LATE, Reader, Record};
+use super::spoil::Plant;
 use super::target;
 use fastrand::Rng;
 use reqwest::{Method, StatusCode};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, interval, timeout};
@@ -25,7 +25,7 @@ const HEALTHY: usize = 2;
 const UNRULY: usize = 2;
 
 /// How long everything may take to be over when the publishers have gone: the retries of the last targets, and the grace.
-const QUIET: Duration = Duration::from_secs(30);
+const QUIET: Duration = Duration::from_secs(90);
 
 /// What is still open when nobody is there any more: a door's connection that is about to close.
 const LEFT_OPEN: u64 = 2;
@@ -33,11 +33,39 @@ const LEFT_OPEN: u64 = 2;
 const RELOAD_EVERY: u64 = 15;
 const RENEW_EVERY: u64 = 5;
 
+/// How soon a target is called again whose rule was made anew: its publisher may be away for as long as a grace and a half.
+const CALLED_AGAIN: Duration = Duration::from_secs(60);
+
+/// A run of this length has seen everything at least once.
+const LONG_ENOUGH: Duration = Duration::from_secs(110);
+
+/// What is run.
+pub struct Plan {
+    /// Where the gateway lives; what is started there.
+    pub site: fn(&str) -> Site,
+    pub seed: u64,
+    pub length: Duration,
+    /// What lies between the gateway and the first target of all.
+    pub plant: Option<Plant>,
+}
+
+/// What came of it.
+pub struct Outcome {
+    pub faults: Vec<String>,
+    pub figures: Figures,
+    /// None where it was too short to tell.
+    pub level: Option<Level>,
+    /// What the gateway said.
+    pub output: String,
+}
+
 /// A target, and the rule that pushes to it.
 struct Pushed {
     reader: Reader,
     address: SocketAddr,
     rule: String,
+    /// When its rule was made anew, and how many visits it had had by then, until there is another one.
+    renewed: Option<(Instant, u64)>,
 }
 
 struct Run {
@@ -49,20 +77,19 @@ struct Run {
     samples: Vec<Sample>,
 }
 
-/// Runs to the end, or to the first thing that is wrong; what is.
-pub async fn run(seed: u64, length: Duration) -> Vec<String> {
-    let mut rng = Rng::with_seed(seed);
-    let mut run = Run::begin(&mut rng).await;
+/// Runs to the end, or to the first thing that is wrong.
+pub async fn run(plan: &Plan) -> Outcome {
+    let mut rng = Rng::with_seed(plan.seed);
+    let mut run = Run::begin(plan, &mut rng).await;
     let idle = level::look(run.gateway.pid(), Duration::ZERO);
-    let publishers = run.publish(&mut rng, length);
-    run.watch(length).await;
-    run.end(publishers, idle).await
+    let publishers = run.publish(&mut rng, plan.length);
+    run.watch(plan.length).await;
+    run.end(plan.length, publishers, idle).await
 }
 
 impl Run {
-    async fn begin(rng: &mut Rng) -> Self {
-        let configuration = format!("[relay]\ngrace_ms = {}\n", GRACE.as_millis());
-        let site = Site::new("", &configuration);
+    async fn begin(plan: &Plan, rng: &mut Rng) -> Self {
+        let site = (plan.site)(&format!("[relay]\ngrace_ms = {}\n", GRACE.as_millis()));
         let gateway = site.start().await;
         let book = Arc::new(Book::new(GRACE));
         let mut targets = Vec::new();
@@ -72,9 +99,10 @@ impl Run {
                     stream,
                     healthy: number < HEALTHY,
                     book: Arc::clone(&book),
-                    seen: Arc::new(Mutex::new(BTreeSet::new())),
+                    record: Arc::new(Record::default()),
                 };
-                let address = target::start(reader.clone(), rng.fork())
+                let plant = plan.plant.filter(|_| stream == 0 && number == 0);
+                let address = target::start(reader.clone(), rng.fork(), plant)
                     .await
                     .expect("a target");
                 let url = format!("rtmp://{address}/app/key");
@@ -83,6 +111,7 @@ impl Run {
                     reader,
                     address,
                     rule,
+                    renewed: None,
                 });
             }
         }
@@ -104,6 +133,7 @@ impl Run {
                 stream,
                 border,
                 gateway: self.gateway.rtmp,
+                door: Door::of(&self.gateway),
                 grace: GRACE,
                 book: Arc::clone(&self.book),
                 rng: rng.fork(),
@@ -147,6 +177,14 @@ impl Run {
             .filter_map(|target| target["rule"].as_str())
             .collect();
         for target in &mut self.targets {
+            if let Some((at, visits)) = target.renewed {
+                if target.reader.record.visits() > visits {
+                    target.renewed = None;
+                } else if at.elapsed() > CALLED_AGAIN {
+                    self.book
+                        .wrong("a rule that was made anew is not pushed".to_owned());
+                }
+            }
             if !failed.contains(target.rule.as_str()) {
                 continue;
             }
@@ -157,34 +195,56 @@ impl Run {
             self.gateway.delete_rule(&target.rule).await;
             let stream = format!("cam{}", target.reader.stream);
             let url = format!("rtmp://{}/app/key", target.address);
+            let visits = target.reader.record.visits();
             target.rule = self.gateway.create_rule(&stream, &url).await;
+            target.renewed = Some((Instant::now(), visits));
             self.book.count(|figures| figures.rules_renewed += 1);
         }
     }
 
-    async fn end(mut self, mut publishers: JoinSet<()>, idle: Option<Sample>) -> Vec<String> {
+    async fn end(
+        mut self,
+        length: Duration,
+        mut publishers: JoinSet<()>,
+        idle: Option<Sample>,
+    ) -> Outcome {
         if self.book.faults().is_empty() {
             while publishers.join_next().await.is_some() {}
             self.becomes_quiet(idle).await;
             self.all_were_seen();
-            self.is_level();
             self.has_no_fault_of_its_own().await;
-        }
-        println!("  {:?}", self.book.figures());
-        let faults = self.book.faults();
-        if !faults.is_empty() {
-            let log = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("soak.log");
-            if std::fs::write(&log, self.gateway.output()).is_ok() {
-                eprintln!("soak: what the gateway said is in {}", log.display());
+            if length >= LONG_ENOUGH {
+                self.there_was_everything();
             }
-            return faults;
+        }
+        let level = self.level();
+        if let Some(level) = level {
+            level
+                .faults()
+                .into_iter()
+                .for_each(|fault| self.book.wrong(fault));
+        }
+        let (figures, mut faults) = (self.book.figures(), self.book.faults());
+        if !faults.is_empty() {
+            let output = self.gateway.output();
+            return Outcome {
+                faults,
+                figures,
+                level,
+                output,
+            };
         }
         self.gateway.sigterm();
-        let (status, output) = self.gateway.wait(Duration::from_secs(20)).await;
+        let (status, output) = self.gateway.wait(Duration::from_secs(60)).await;
         drop(self.site);
-        match status.code() {
-            Some(0) => Vec::new(),
-            code => vec![format!("the gateway ended with {code:?}:\n{output}")],
+        if status.code() != Some(0) {
+            faults.push(format!("the gateway ended with {status}"));
+        }
+        Outcome {
+            faults,
+            figures,
+            level,
+            output,
         }
     }
 
@@ -222,9 +282,9 @@ impl Run {
     fn all_were_seen(&self) {
         for target in self.targets.iter().filter(|target| target.reader.healthy) {
             let stream = target.reader.stream;
-            let seen = target.reader.seen.lock().unwrap().clone();
+            let seen = target.reader.record.seen().clone();
             for (number, session) in self.book.sessions(stream) {
-                if session.sent[0] > 3 * GOP && !seen.contains(&number) {
+                if session.sent[0] > LATE && !seen.contains(&number) {
                     self.book.wrong(format!(
                         "a healthy target of stream {stream} has seen nothing of session {number}: {session:?}"
                     ));
@@ -233,28 +293,27 @@ impl Run {
         }
     }
 
-    fn is_level(&self) {
+    /// A soak in which something never happened shows nothing of it.
+    fn there_was_everything(&self) {
+        let figures = self.book.figures();
+        let counts = [
+            ("returned within the grace", figures.returns_within),
+            ("crossed a border", figures.crossed + figures.recycled),
+            ("was made anew", figures.rules_renewed),
+            ("was reloaded", figures.reloads),
+            ("was skipped", figures.skipped),
+        ];
+        for (what, _) in counts.into_iter().filter(|(_, count)| *count == 0) {
+            self.book.wrong(format!("nothing {what}: {figures:?}"));
+        }
+    }
+
+    fn level(&self) -> Option<Level> {
         let lasted = self
             .samples
             .last()
             .map_or(Duration::ZERO, |sample| sample.at);
-        let warm_up = (lasted / 4).min(Duration::from_secs(300));
-        let Some(level) = Level::of(&self.samples, warm_up) else {
-            return;
-        };
-        let megabytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
-        println!(
-            "  memory {:.1} -> {:.1} MiB ({:+.1} MiB/h), open files {} -> {}, from the first to the last third behind {} s",
-            megabytes(level.rss[0]),
-            megabytes(level.rss[1]),
-            level.slope / f64::from(1 << 20),
-            level.descriptors[0],
-            level.descriptors[1],
-            warm_up.as_secs()
-        );
-        for fault in level.faults() {
-            self.book.wrong(fault);
-        }
+        Level::of(&self.samples, (lasted / 4).min(Duration::from_secs(300)))
     }
 
     async fn has_no_fault_of_its_own(&self) {

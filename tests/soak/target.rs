@@ -1,6 +1,7 @@
 //! Targets: those that take all, and those that make trouble, each connection in its own way.
 
 use super::reading::{Reader, Reading};
+use super::spoil::{Plant, Spoiler};
 use aqueduct::rtmp::handshake;
 use aqueduct::rtmp::session::server::{Refusal, ServerConfig, ServerEvent, ServerSession};
 use bytes::BytesMut;
@@ -19,6 +20,8 @@ enum Mood {
     ClosesAtOnce,
     ClosesInTheHandshake,
     Refuses,
+    /// Refuses for good, so that the rule is given up.
+    Denies,
     /// Resets after so long.
     Resets(Duration),
     /// Reads nothing for a while after so long, then goes on.
@@ -27,8 +30,17 @@ enum Mood {
     Crawls,
 }
 
-/// Starts a target; where it listens.
-pub async fn start(reader: Reader, mut rng: Rng) -> io::Result<SocketAddr> {
+/// The moods of an unruly target's connections: one after the other, in an order that is drawn anew for each round.
+struct Moods {
+    rng: Rng,
+    round: Vec<u8>,
+}
+
+/// How many moods a round has.
+const ROUND: u8 = 10;
+
+/// Starts a target, with that fault between the gateway and what it reads; where it listens.
+pub async fn start(reader: Reader, rng: Rng, plant: Option<Plant>) -> io::Result<SocketAddr> {
     let socket = TcpSocket::new_v4()?;
     if !reader.healthy {
         // What waits unread in our kernel would look like progress to the gateway.
@@ -37,21 +49,26 @@ pub async fn start(reader: Reader, mut rng: Rng) -> io::Result<SocketAddr> {
     socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
     let listener: TcpListener = socket.listen(64)?;
     let address = listener.local_addr()?;
+    let mut moods = Moods {
+        rng,
+        round: Vec::new(),
+    };
     tokio::spawn(async move {
         while let Ok((tcp, _)) = listener.accept().await {
             let mood = if reader.healthy {
                 Mood::Takes
             } else {
-                mood(&mut rng)
+                moods.next()
             };
             let reader = reader.clone();
+            reader.record.visit();
+            reader.book.count(|figures| match reader.healthy {
+                true => figures.healthy_visits += 1,
+                false => figures.unruly_visits += 1,
+            });
             tokio::spawn(async move {
-                reader.book.count(|figures| match reader.healthy {
-                    true => figures.healthy_visits += 1,
-                    false => figures.unruly_visits += 1,
-                });
                 let mut reading = Reading::new(reader);
-                let orderly = serve(tcp, mood, &mut reading).await.is_ok();
+                let orderly = serve(tcp, mood, plant, &mut reading).await.is_ok();
                 reading.ends(orderly);
             });
         }
@@ -59,17 +76,24 @@ pub async fn start(reader: Reader, mut rng: Rng) -> io::Result<SocketAddr> {
     Ok(address)
 }
 
-fn mood(rng: &mut Rng) -> Mood {
-    let mut seconds = |range| Duration::from_millis(rng.u64(range));
-    let (after, pause) = (seconds(200..6000), seconds(500..14_000));
-    match rng.u8(0..10) {
-        0 => Mood::ClosesAtOnce,
-        1 => Mood::ClosesInTheHandshake,
-        2 => Mood::Refuses,
-        3..5 => Mood::Resets(after),
-        5..7 => Mood::Stalls(after, pause),
-        7 => Mood::Crawls,
-        _ => Mood::Takes,
+impl Moods {
+    fn next(&mut self) -> Mood {
+        if self.round.is_empty() {
+            self.round = (0..ROUND).collect();
+            self.rng.shuffle(&mut self.round);
+        }
+        let mut millis = |range| Duration::from_millis(self.rng.u64(range));
+        let (after, pause) = (millis(200..6000), millis(500..14_000));
+        match self.round.pop() {
+            Some(0) => Mood::ClosesAtOnce,
+            Some(1) => Mood::ClosesInTheHandshake,
+            Some(2) => Mood::Refuses,
+            Some(3) => Mood::Denies,
+            Some(4..6) => Mood::Resets(after),
+            Some(6..8) => Mood::Stalls(after, pause),
+            Some(8) => Mood::Crawls,
+            _ => Mood::Takes,
+        }
     }
 }
 
@@ -81,8 +105,14 @@ struct Visit {
     began: Instant,
 }
 
-async fn serve(tcp: TcpStream, mood: Mood, reading: &mut Reading) -> io::Result<()> {
+async fn serve(
+    tcp: TcpStream,
+    mood: Mood,
+    plant: Option<Plant>,
+    reading: &mut Reading,
+) -> io::Result<()> {
     tcp.set_nodelay(true)?;
+    let mut spoiler = Spoiler::new(plant);
     let mut visit = Visit {
         tcp,
         mood,
@@ -108,12 +138,20 @@ async fn serve(tcp: TcpStream, mood: Mood, reading: &mut Reading) -> io::Result<
             Some(ServerEvent::PublishRequested(_)) if matches!(mood, Mood::Refuses) => {
                 session.reject_publish(Refusal::Busy, "not now");
             }
+            Some(ServerEvent::PublishRequested(_)) if matches!(mood, Mood::Denies) => {
+                session.reject_publish(Refusal::Denied, "never");
+            }
             Some(ServerEvent::PublishRequested(_)) => {
                 session.accept_publish();
                 visit.began = Instant::now();
             }
             Some(ServerEvent::Media(media)) => {
-                reading.media(media.kind, media.timestamp, &media.payload);
+                let Some(arrived) = spoiler.pass(media) else {
+                    return Err(io::ErrorKind::ConnectionReset.into());
+                };
+                for media in arrived {
+                    reading.media(media.kind, media.timestamp, &media.payload);
+                }
             }
             Some(ServerEvent::Unpublished(_)) => {
                 reading.said_goodbye = true;
