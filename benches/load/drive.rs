@@ -5,14 +5,14 @@ use crate::contender::Relay;
 use crate::frames::{Frames, Kind};
 use crate::options::{Options, Reading};
 use crate::program::Usage;
+use crate::publisher::Publisher;
 use crate::run::Scene;
 use crate::sink::{Checking, Discarding};
 use crate::system::{self, Watched};
 use crate::{Outcome, clock};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::io::{self, Write};
-use std::net::TcpStream;
+use std::io;
 use std::os::fd::AsFd;
 use std::process::{Child, Command};
 use std::time::Duration;
@@ -51,16 +51,17 @@ pub struct Figures {
     pub own: f64,
 }
 
-struct Publisher {
-    tcp: TcpStream,
-    numbers: [u32; 2],
-    /// What the socket did not take.
-    behind: Vec<u8>,
+/// What is to be done at its time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Message(Kind),
+    /// A publisher's link brings its next packet.
+    Packet,
 }
 
 struct Load {
     publishers: Vec<Publisher>,
-    due: BinaryHeap<Reverse<(Duration, usize, Kind)>>,
+    due: BinaryHeap<Reverse<(Duration, usize, Due)>>,
     frames: Frames,
     discarding: Vec<Discarding>,
     checking: Vec<Checking>,
@@ -141,14 +142,9 @@ impl Load {
                     .frames
                     .kinds()
                     .iter()
-                    .map(|&kind| Reverse((start, at, kind))),
+                    .map(|&kind| Reverse((start, at, Due::Message(kind)))),
             );
-            publishers.push(Publisher {
-                tcp,
-                // The first picture went out with the greeting.
-                numbers: [1, 0],
-                behind: Vec::new(),
-            });
+            publishers.push(Publisher::new(tcp, options.uplink));
         }
         let every = (scene.sinks.len() / options.checked.max(1) as usize).max(1);
         let (mut discarding, mut checking) = (Vec::new(), Vec::new());
@@ -212,21 +208,28 @@ impl Load {
     }
 
     fn send_due(&mut self, now: Duration) -> Outcome<()> {
-        while let Some(&Reverse((at, number, kind))) = self.due.peek() {
+        while let Some(&Reverse((at, number, due))) = self.due.peek() {
             if at > now {
                 return Ok(());
             }
             self.due.pop();
-            self.due
-                .push(Reverse((at + self.frames.interval(kind), number, kind)));
             let publisher = &mut self.publishers[number];
-            let count = &mut publisher.numbers[kind as usize];
-            let sent_at = clock::now();
-            let message = self.frames.message(kind, *count, sent_at);
-            *count += 1;
-            self.lateness.push(sent_at - at);
-            self.sent += message.len() as u64;
-            self.blocked += u64::from(!publisher.send(message)?);
+            let next_packet = match due {
+                Due::Packet => publisher.packet(at)?,
+                Due::Message(kind) => {
+                    let next = at + self.frames.interval(kind);
+                    self.due.push(Reverse((next, number, due)));
+                    let sent_at = clock::now();
+                    let sent = publisher.send(&mut self.frames, kind, sent_at)?;
+                    self.lateness.push(sent_at - at);
+                    self.sent += sent.bytes as u64;
+                    self.blocked += u64::from(sent.is_blocked);
+                    sent.next_packet
+                }
+            };
+            if let Some(next) = next_packet {
+                self.due.push(Reverse((next, number, Due::Packet)));
+            }
         }
         Ok(())
     }
@@ -258,30 +261,6 @@ impl Load {
     fn ended(&self) -> usize {
         let discarding = self.discarding.iter().filter(|sink| sink.ended).count();
         discarding + self.checking.iter().filter(|sink| sink.ended).count()
-    }
-}
-
-impl Publisher {
-    /// Sends a message; says whether the socket took it whole.
-    fn send(&mut self, message: &[u8]) -> io::Result<bool> {
-        if !self.behind.is_empty() {
-            let taken = write(&self.tcp, &self.behind)?;
-            self.behind.drain(..taken);
-        }
-        let taken = if self.behind.is_empty() {
-            write(&self.tcp, message)?
-        } else {
-            0
-        };
-        self.behind.extend_from_slice(&message[taken..]);
-        Ok(taken == message.len())
-    }
-}
-
-fn write(mut tcp: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    match tcp.write(bytes) {
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
-        other => other,
     }
 }
 

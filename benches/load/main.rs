@@ -17,6 +17,7 @@ mod frames;
 mod greet;
 mod options;
 mod program;
+mod publisher;
 mod run;
 mod sink;
 mod system;

@@ -48,6 +48,11 @@ pub struct Options {
     #[arg(long, default_value_t = 4096)]
     pub publisher_chunk: u32,
 
+    /// The link that each publisher is behind, in Mbit/s: a message arrives packet by packet, as over a network. 0: messages
+    /// arrive whole, as on loopback.
+    #[arg(long, default_value_t = 0)]
+    pub uplink: u32,
+
     /// Seconds that are measured.
     #[arg(long, default_value_t = 8)]
     pub seconds: u32,

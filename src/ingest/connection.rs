@@ -225,7 +225,7 @@ impl Connection {
     /// Lets the peer have our last words: a plain close with its bytes unread would throw them away and show it a reset.
     async fn say_goodbye(mut self, peer_closes: bool) {
         let _ = timeout(GOODBYE, async {
-            self.socket.set_paced(false)?;
+            self.socket.unpace()?;
             self.flush().await?;
             if peer_closes && let Ok(closed) = timeout(PEER_CLOSE, self.read_out()).await {
                 return closed;

@@ -4,6 +4,7 @@ use rustls::ServerConnection;
 use std::future::poll_fn;
 use std::io::{self, Read, Write};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use tokio::io::{AsyncRead, Interest, ReadBuf};
 use tokio::net::TcpStream;
@@ -18,7 +19,7 @@ enum Tcp {
     /// The runtime wakes us for every packet.
     Awake(TcpStream),
     /// Nobody is woken: it is read at the beat. A packet's arrival costs nothing, which is what makes the beat worth having.
-    Paced(std::net::TcpStream),
+    Paced(Arc<std::net::TcpStream>),
     /// It was lost between the two.
     Gone,
 }
@@ -31,15 +32,31 @@ impl Socket {
         }
     }
 
-    /// Takes the socket out of the runtime's event queue, or puts it back, to say goodbye in peace.
+    /// Takes the socket out of the runtime's event queue; it is read at the beat from here on.
+    ///
+    /// # Errors
+    /// The event queue does not let go of it; the connection is closed then.
+    pub(super) fn pace(&mut self) -> io::Result<Arc<std::net::TcpStream>> {
+        let tcp = match std::mem::replace(&mut self.tcp, Tcp::Gone) {
+            Tcp::Awake(tcp) => Arc::new(tcp.into_std()?),
+            Tcp::Paced(tcp) => tcp,
+            Tcp::Gone => return Err(io::ErrorKind::NotConnected.into()),
+        };
+        self.tcp = Tcp::Paced(Arc::clone(&tcp));
+        Ok(tcp)
+    }
+
+    /// Puts it back, to say goodbye in peace. Nobody else has it any more.
     ///
     /// # Errors
     /// The event queue refuses it; the connection is closed then.
-    pub(super) fn set_paced(&mut self, paced: bool) -> io::Result<()> {
-        self.tcp = match (std::mem::replace(&mut self.tcp, Tcp::Gone), paced) {
-            (Tcp::Awake(tcp), true) => Tcp::Paced(tcp.into_std()?),
-            (Tcp::Paced(tcp), false) => Tcp::Awake(TcpStream::from_std(tcp)?),
-            (as_it_is, _) => as_it_is,
+    pub(super) fn unpace(&mut self) -> io::Result<()> {
+        self.tcp = match std::mem::replace(&mut self.tcp, Tcp::Gone) {
+            Tcp::Paced(tcp) => {
+                let tcp = Arc::into_inner(tcp).ok_or(io::ErrorKind::ResourceBusy)?;
+                Tcp::Awake(TcpStream::from_std(tcp)?)
+            }
+            as_it_is => as_it_is,
         };
         Ok(())
     }
@@ -168,7 +185,7 @@ impl Read for Tcp {
                     Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
                 }
             }
-            Self::Paced(tcp) => tcp.read(into),
+            Self::Paced(tcp) => (&**tcp).read(into),
             Self::Gone => Err(io::ErrorKind::NotConnected.into()),
         }
     }
@@ -178,7 +195,7 @@ impl Write for Tcp {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Awake(tcp) => tcp.try_write(bytes),
-            Self::Paced(tcp) => tcp.write(bytes),
+            Self::Paced(tcp) => (&**tcp).write(bytes),
             Self::Gone => Err(io::ErrorKind::NotConnected.into()),
         }
     }

@@ -3,45 +3,54 @@
 //! Targets are looked after at beats too, so that their looks wake the shard at no other time. Where there are targets and no
 //! publisher, looking after them is all that it wakes for.
 //!
-//! Without a beat (an interval of 0) publishers are read as bytes come. Those of one millisecond are still served together: what
-//! each would cost in wake-ups of the thread is more than what serving it costs.
+//! With an interval of 0 the beat is a millisecond, at which those publishers are woken that have something to read: what a
+//! wake-up of the thread for every packet costs is more than what serving it costs.
 
 use super::alarm::Alarm;
+use super::arrivals::{Arrivals, Seat};
 use super::tick::Tick;
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::sync::futures::Notified;
+use tokio::time::sleep;
 
-/// Without a beat, how long after one turn the next one is at the earliest. A publisher that comes after a pause waits for nothing.
-const TOGETHER: Duration = Duration::from_millis(1);
-
-/// From one look at a target to the next.
+/// From one look at a target to the next, or a little more: a whole number of beats.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// Groups of targets that look at different beats, at the most.
+const GROUPS_MAX: u64 = 64;
 
 /// The beat of one runtime, at the moments of the gateway's [`Tick`].
 #[derive(Debug)]
 pub struct Beat {
     tick: Tick,
-    began: Instant,
     struck: Notify,
     strikes: AtomicU64,
-    /// Whom a beat wakes or, without one, who waits for the next turn.
+    /// Who has something to read, where only those are woken.
+    arrivals: Option<Arc<Arrivals>>,
     members: AtomicUsize,
     joined: Notify,
-    /// When the last turn without a beat was, in nanoseconds since the beginning.
-    turned: AtomicU64,
-    /// Who looks after targets. A beat has the look of one group, so that not all look at once.
-    looks: Box<[Notify]>,
+    looks: Looks,
     lookers: AtomicUsize,
-    groups: AtomicUsize,
+}
+
+/// Who looks after targets. A beat has the look of one group, so that not all look at once.
+#[derive(Debug)]
+struct Looks {
+    groups: Box<[Notify]>,
+    /// Beats from one group's look to the next one's.
+    stride: u64,
+    next: AtomicUsize,
 }
 
 /// A place among those whom the beat wakes; it is left by dropping this.
 #[derive(Debug)]
 pub struct Member {
     beat: Arc<Beat>,
+    seat: Option<Seat>,
 }
 
 /// A place among those who look after targets; it is left by dropping this.
@@ -53,46 +62,32 @@ pub struct Looker {
 
 impl Beat {
     pub(super) fn new(tick: Tick) -> Arc<Self> {
-        let interval = tick.interval().as_nanos().max(1);
-        let groups = match tick.is_paced() {
-            true => LOOK.as_nanos().div_ceil(interval),
-            false => 0,
-        };
+        let arrivals = tick.is_at_once().then(Arrivals::new);
         Arc::new(Self {
             tick,
-            began: Instant::now(),
             struck: Notify::new(),
             strikes: AtomicU64::new(0),
+            // Where nobody can be asked all are woken, which costs more and is right as well.
+            arrivals: arrivals.and_then(Result::ok),
             members: AtomicUsize::new(0),
             joined: Notify::new(),
-            turned: AtomicU64::new(0),
-            looks: (0..groups).map(|_| Notify::new()).collect(),
+            looks: Looks::at(tick),
             lookers: AtomicUsize::new(0),
-            groups: AtomicUsize::new(0),
         })
     }
 
     /// Strikes as long as it is run; for a runtime's first task.
     pub(super) async fn run(&self, mut alarm: Alarm) {
         loop {
-            let publishers = self.members.load(Ordering::Acquire);
-            if publishers > 0 && self.is_paced() {
+            if self.members.load(Ordering::Acquire) > 0 {
                 alarm.ring(self.tick).await;
-                let beats = self.strike();
-                if let Some(look) = self.look_of(beats) {
-                    look.notify_waiters();
-                }
+                self.strike();
                 continue;
             }
             alarm.rest();
-            if publishers > 0 {
-                sleep_until(self.next_turn()).await;
-                self.turned.store(self.elapsed(), Ordering::Relaxed);
-                self.strike();
-            } else if self.lookers.load(Ordering::Acquire) > 0 {
-                self.look_without_publishers().await;
-            } else {
-                self.joined.notified().await;
+            match self.lookers.load(Ordering::Acquire) {
+                0 => self.joined.notified().await,
+                _ => self.look_without_publishers().await,
             }
         }
     }
@@ -102,17 +97,15 @@ impl Beat {
         self.strikes.load(Ordering::Relaxed)
     }
 
-    /// Whether there is a beat to wait for at all.
-    pub fn is_paced(&self) -> bool {
-        self.tick.is_paced()
-    }
-
-    /// Is woken by the beat from here on.
-    pub fn join(self: &Arc<Self>) -> Member {
+    /// A publisher with this socket is woken by the beat from here on.
+    pub fn join(self: &Arc<Self>, socket: &Arc<TcpStream>) -> Member {
+        let arrivals = self.arrivals.as_ref();
+        let seat = arrivals.and_then(|arrivals| arrivals.seat(socket).ok());
         self.members.fetch_add(1, Ordering::Release);
         self.joined.notify_one();
         Member {
             beat: Arc::clone(self),
+            seat,
         }
     }
 
@@ -122,46 +115,52 @@ impl Beat {
         self.joined.notify_one();
         Looker {
             beat: Arc::clone(self),
-            group: self.groups.fetch_add(1, Ordering::Relaxed),
+            group: self.looks.next.fetch_add(1, Ordering::Relaxed),
         }
     }
 
-    /// Without a beat: completes at once where the last turn is a millisecond ago, else with all others that wait then.
-    pub async fn turn(self: &Arc<Self>) {
-        if Instant::now() >= self.next_turn() {
-            self.turned.store(self.elapsed(), Ordering::Relaxed);
-            return;
-        }
-        self.join().next().await;
-    }
-
-    fn strike(&self) -> u64 {
+    fn strike(&self) {
         let before = self.strikes.fetch_add(1, Ordering::Relaxed);
         self.struck.notify_waiters();
-        before
-    }
-
-    /// Whose look falls on this beat or comes to this place in the row.
-    fn look_of(&self, number: u64) -> Option<&Notify> {
-        // There are fewer groups than fit into 32 bits, and than into a usize.
-        let group = number.checked_rem(self.looks.len() as u64)?;
-        self.looks.get(group as usize)
+        if let Some(arrivals) = &self.arrivals {
+            arrivals.wake();
+        }
+        if let Some(look) = self.looks.at_beat(before) {
+            look.notify_waiters();
+        }
     }
 
     /// All look at one moment of the second, unless a publisher comes first.
     async fn look_without_publishers(&self) {
         tokio::select! {
-            () = sleep(LOOK) => self.looks.iter().for_each(Notify::notify_waiters),
+            () = sleep(LOOK) => self.looks.groups.iter().for_each(Notify::notify_waiters),
             () = self.joined.notified() => {}
         }
     }
+}
 
-    fn next_turn(&self) -> Instant {
-        self.began + Duration::from_nanos(self.turned.load(Ordering::Relaxed)) + TOGETHER
+impl Looks {
+    fn at(tick: Tick) -> Self {
+        // Less than a second's nanoseconds.
+        let beats = LOOK.as_nanos().div_ceil(tick.interval().as_nanos().max(1)) as u64;
+        let stride = beats.div_ceil(GROUPS_MAX).max(1);
+        Self {
+            groups: (0..beats.div_ceil(stride)).map(|_| Notify::new()).collect(),
+            stride,
+            next: AtomicUsize::new(0),
+        }
     }
 
-    fn elapsed(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    /// Who looks at the beat with this number.
+    fn at_beat(&self, number: u64) -> Option<&Notify> {
+        let is_one_of_theirs = number.is_multiple_of(self.stride);
+        // The number of groups fits into any integer.
+        is_one_of_theirs
+            .then(|| self.group((number / self.stride % self.groups.len() as u64) as usize))
+    }
+
+    fn group(&self, number: usize) -> &Notify {
+        &self.groups[number % self.groups.len()]
     }
 }
 
@@ -169,6 +168,15 @@ impl Member {
     /// Completes at the next beat.
     pub async fn next(&self) {
         self.beat.struck.notified().await;
+    }
+
+    /// Completes at the next beat at which there may be something to read that has arrived since the last time: at the next one of
+    /// all, unless the interval is 0.
+    pub async fn arrived(&self) {
+        match &self.seat {
+            Some(seat) => seat.arrived().await,
+            None => self.next().await,
+        }
     }
 }
 
@@ -181,14 +189,8 @@ impl Drop for Member {
 impl Looker {
     /// Completes when the target is to be looked at next, within a second or a beat more. It covers what happens from this call
     /// on, not from the first poll.
-    pub fn next(&self) -> impl Future<Output = ()> + use<'_> {
-        let look = self.beat.look_of(self.group as u64).map(Notify::notified);
-        async {
-            match look {
-                Some(look) => look.await,
-                None => sleep(LOOK).await,
-            }
-        }
+    pub fn next(&self) -> Notified<'_> {
+        self.beat.looks.group(self.group).notified()
     }
 }
 
@@ -201,7 +203,15 @@ impl Drop for Looker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use std::net::TcpListener;
+    use tokio::time::Instant;
+
+    /// A socket at whose other end nobody says anything.
+    fn quiet() -> Arc<TcpStream> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        Arc::new(near)
+    }
 
     #[tokio::test(start_paused = true)]
     async fn all_members_are_woken_at_the_same_moments() {
@@ -209,7 +219,7 @@ mod tests {
         let beat = Beat::new(Tick::new(Duration::from_millis(30)));
         let run = Arc::clone(&beat);
         tokio::spawn(async move { run.run(Alarm::Runtime).await });
-        let waits = [beat.join(), beat.join()].map(|member| async move {
+        let waits = [beat.join(&quiet()), beat.join(&quiet())].map(|member| async move {
             let mut at = Vec::new();
             for _ in 0..3 {
                 member.next().await;
@@ -231,7 +241,7 @@ mod tests {
         let beat = Beat::new(Tick::new(Duration::from_millis(30)));
         let run = Arc::clone(&beat);
         tokio::spawn(async move { run.run(Alarm::Runtime).await });
-        drop(beat.join());
+        drop(beat.join(&quiet()));
         tokio::time::sleep(Duration::from_secs(1)).await;
         let struck = beat.struck.notified();
         tokio::pin!(struck);
@@ -247,7 +257,7 @@ mod tests {
         let beat = Beat::new(Tick::new(Duration::from_millis(300)));
         let run = Arc::clone(&beat);
         tokio::spawn(async move { run.run(Alarm::Runtime).await });
-        let _publisher = beat.join();
+        let _publisher = beat.join(&quiet());
         let looks = [(); 5]
             .map(|()| beat.look_after())
             .map(|looker| async move {
@@ -283,10 +293,8 @@ mod tests {
             assert_eq!(began.elapsed(), 2 * LOOK);
             assert_eq!(beat.strikes(), 0);
             // A publisher that comes in between waits for its beat alone.
-            if beat.is_paced() {
-                beat.join().next().await;
-                assert!(began.elapsed() <= 2 * LOOK + Duration::from_millis(30));
-            }
+            beat.join(&quiet()).next().await;
+            assert!(began.elapsed() <= 2 * LOOK + Duration::from_millis(30));
         }
     }
 }

@@ -4,6 +4,7 @@
 //! have a place of their own in it. Only [`stream`] holds a lock, one a stream, and never over an await.
 
 mod alarm;
+mod arrivals;
 pub mod beat;
 pub mod cursor;
 mod grace;

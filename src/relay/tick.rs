@@ -3,6 +3,9 @@
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// What is done at once is done together within this time.
+pub const AT_ONCE: Duration = Duration::from_millis(1);
+
 /// Moments at whole multiples of an interval since one common beginning.
 #[derive(Clone, Copy, Debug)]
 pub struct Tick {
@@ -11,7 +14,7 @@ pub struct Tick {
 }
 
 impl Tick {
-    /// A beat that begins now. An interval of 0 means that nothing waits for a beat.
+    /// A beat that begins now. An interval of 0 means at once, which is [`AT_ONCE`].
     pub fn new(interval: Duration) -> Self {
         Self {
             began: Instant::now(),
@@ -19,22 +22,25 @@ impl Tick {
         }
     }
 
-    /// Whether there is a beat to wait for at all.
-    pub fn is_paced(&self) -> bool {
-        !self.interval.is_zero()
+    /// Whether nothing is to wait for a beat, other than for that of [`AT_ONCE`].
+    pub fn is_at_once(&self) -> bool {
+        self.interval.is_zero()
     }
 
     /// From one beat to the next.
     pub fn interval(&self) -> Duration {
-        self.interval
+        match self.is_at_once() {
+            true => AT_ONCE,
+            false => self.interval,
+        }
     }
 
     /// The first beat after `now`.
     pub fn after(&self, now: Instant) -> Instant {
-        let interval = self.interval.as_nanos().max(1);
+        let interval = self.interval().as_nanos();
         let since = now.saturating_duration_since(self.began).as_nanos();
         let beats = since / interval + 1;
-        // The quotient fits: an interval of 1 ns and 500 years are below 2^64 ns.
+        // It fits: 500 years are below 2^64 ns.
         let offset = u64::try_from(beats * interval).unwrap_or(u64::MAX);
         self.began + Duration::from_nanos(offset)
     }

@@ -14,8 +14,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// Answers that a publisher leaves unread, in bytes. They are a few dozen bytes a second at the most.
@@ -23,9 +22,6 @@ const UNSENT_BYTES_MAX: usize = 64 * 1024;
 
 /// What is read from one publisher in one beat, in bytes, before the others get their turn.
 const BEAT_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// How long a publisher that sends too much is not read where there is no beat.
-const HELD_BACK: Duration = Duration::from_millis(10);
 
 impl Connection {
     /// Reads media until the publish ends. Everything read before the end is in the ring. Where the connection was lost, the stream
@@ -45,10 +41,10 @@ impl Connection {
     }
 
     async fn relay(&mut self, producer: &Producer, gate: &Gate, beat: &Arc<Beat>) -> Ended {
-        if let Err(error) = self.socket.set_paced(beat.is_paced()) {
-            return error.into();
-        }
-        let member = beat.is_paced().then(|| beat.join());
+        let member = match self.socket.pace() {
+            Ok(socket) => beat.join(&socket),
+            Err(error) => return error.into(),
+        };
         // One token of its own each: waiting for it locks nothing that streams share.
         let drain = gate.drain.child_token();
         let mut silence = Silence::since(Instant::now());
@@ -72,28 +68,22 @@ impl Connection {
             if let Some(ended) = silence.over(now) {
                 return ended;
             }
-            let waited = match &member {
-                // Whatever else may end the publish is looked at then, too: nothing is waited for on the way of a frame.
-                Some(member) => {
-                    member.next().await;
-                    Ok(())
-                }
-                None => {
-                    tokio::select! {
-                        biased;
-                        waited = wait(&self.socket, beat, left) => waited,
-                        // What has arrived meanwhile is read before it is judged.
-                        interruption = interruptions.next() => {
-                            if let Some(Interruption::Silent) = interruption {
-                                interruptions.push(silent(&silence));
-                            }
-                            Ok(())
-                        }
-                    }
+            let read_on = async {
+                match left {
+                    Left::Nothing => member.arrived().await,
+                    // The others get their turn first.
+                    Left::More => member.next().await,
                 }
             };
-            if let Err(error) = waited {
-                return error.into();
+            tokio::select! {
+                biased;
+                () = read_on => {}
+                // What has arrived meanwhile is read before it is judged.
+                interruption = interruptions.next() => {
+                    if let Some(Interruption::Silent) = interruption {
+                        interruptions.push(silent(&silence));
+                    }
+                }
             }
             if producer.is_superseded() {
                 return gone(producer);
@@ -118,7 +108,6 @@ impl Connection {
         let mut left = Left::More;
         while received.bytes < BEAT_BYTES_MAX {
             if !allowance.may_read(now - self.began) {
-                left = Left::HeldBack;
                 break;
             }
             received.reads += 1;
@@ -262,13 +251,11 @@ fn gone(producer: &Producer) -> Ended {
 enum Left {
     /// Nothing that has arrived.
     Nothing,
-    /// There may be more: the others get their turn first.
+    /// There may be more.
     More,
-    /// There may be more, and the publisher has used up what it may send.
-    HeldBack,
 }
 
-/// What ends a publish from outside, or has it looked at, where there is no beat.
+/// What ends a publish from outside, or has it looked at.
 #[derive(Clone, Copy)]
 enum Interruption {
     Dismissed,
@@ -292,23 +279,4 @@ fn interruptions<'a>(
 fn silent(silence: &Silence) -> BoxFuture<'static, Interruption> {
     let over = sleep_until(silence.deadline());
     over.map(|()| Interruption::Silent).boxed()
-}
-
-/// Waits for bytes that may be read, where there is no beat.
-async fn wait(socket: &Socket, beat: &Arc<Beat>, left: Left) -> io::Result<()> {
-    match left {
-        Left::Nothing => {
-            socket.ready().await?;
-            beat.turn().await;
-            Ok(())
-        }
-        Left::More => {
-            yield_now().await;
-            Ok(())
-        }
-        Left::HeldBack => {
-            sleep(HELD_BACK).await;
-            Ok(())
-        }
-    }
 }
