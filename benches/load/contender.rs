@@ -24,6 +24,8 @@ pub enum Contender {
         window_ms: u64,
         build: Option<Build>,
     },
+    /// From crates.io; it pushes under the publisher's own app and name.
+    Xiu,
     /// Passes bytes on and looks at none of them: what a relay can reach.
     Raw {
         window_ms: u64,
@@ -65,6 +67,7 @@ pub fn chosen(options: &Options) -> Outcome<Vec<Contender>> {
         };
         Ok(match name.split_once(':') {
             None if name == "nginx" => Contender::Nginx,
+            None if name == "xiu" => Contender::Xiu,
             Some(("aqueduct", text)) => {
                 let (text, build) = match text.split_once('@') {
                     Some((text, build)) => (text, Some(named(&options.builds, build)?)),
@@ -105,6 +108,7 @@ impl Contender {
     pub fn name(&self) -> String {
         match self {
             Self::Nginx => "nginx-rtmp".to_owned(),
+            Self::Xiu => "xiu".to_owned(),
             Self::Aqueduct { window_ms, build } => match build {
                 Some(build) => format!("Aqueduct ({}), {window_ms} ms", build.name),
                 None => format!("Aqueduct, {window_ms} ms"),
@@ -118,7 +122,7 @@ impl Contender {
     pub fn window_ms(&self) -> Option<u64> {
         match self {
             Self::Aqueduct { window_ms, .. } | Self::Raw { window_ms } => Some(*window_ms),
-            Self::Nginx | Self::Other { .. } => None,
+            Self::Nginx | Self::Xiu | Self::Other { .. } => None,
         }
     }
 
@@ -135,6 +139,10 @@ impl Contender {
             .transpose()?;
         let command = match self {
             Self::Nginx => nginx(options, ports, place)?,
+            Self::Xiu => {
+                fs::write(place.join("xiu.toml"), xiu(options, ports)?)?;
+                shell(&format!("{} -c xiu.toml", options.xiu), ports, place)
+            }
             Self::Aqueduct { window_ms, build } => {
                 let program = match build {
                     Some(build) => build.command.clone(),
@@ -236,6 +244,29 @@ fn aqueduct(options: &Options, ports: Ports, http: u16, window_ms: u64) -> Outco
     for target in 0..options.targets {
         let url = format!("rtmp://127.0.0.1:{}/t{target}/{{stream}}", ports.sink);
         writeln!(configuration, "[[rules]]\nurl = \"{url}\"")?;
+    }
+    Ok(configuration)
+}
+
+fn xiu(options: &Options, ports: Ports) -> Outcome<String> {
+    let mut configuration = format!(
+        "[rtmp]
+        enabled = true
+        port = {}
+        gop_num = 1
+        [authsecret]
+        key = \"\"
+        password = \"\"
+        [log]
+        level = \"error\"\n",
+        ports.rtmp
+    );
+    for _ in 0..options.targets {
+        let port = ports.sink;
+        writeln!(
+            configuration,
+            "[[rtmp.push]]\nenabled = true\naddress = \"127.0.0.1\"\nport = {port}"
+        )?;
     }
     Ok(configuration)
 }

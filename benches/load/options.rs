@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "bench-load")]
 pub struct Options {
-    /// Which relays, in this order: nginx, aqueduct:WINDOW, raw:WINDOW (window in milliseconds), the names given with
+    /// Which relays, in this order: nginx, xiu, aqueduct:WINDOW, raw:WINDOW (window in milliseconds), the names given with
     /// --relay, and aqueduct:WINDOW@NAME for those given with --build.
     #[arg(
         long,
@@ -99,6 +99,10 @@ pub struct Options {
     /// How the gateway is called; without it, the one of the same build.
     #[arg(long, default_value = env!("CARGO_BIN_EXE_aqueduct"))]
     pub aqueduct: String,
+
+    /// How xiu is called: `cargo install xiu` builds it, with cmake and the headers of libopus.
+    #[arg(long, default_value = "xiu")]
+    pub xiu: String,
 
     /// Another build of the gateway, or the same one called otherwise: NAME=PATH, or NAME=env A=B PATH.
     #[arg(long = "build", value_name = "NAME=COMMAND")]

@@ -19,8 +19,12 @@ pub fn announce(options: &Options) {
     } else {
         "AAC of 128 kbit/s"
     };
+    let uplink = match options.uplink {
+        0 => String::new(),
+        mbps => format!(" behind links of {mbps} Mbit/s"),
+    };
     println!(
-        "{} streams x {} targets x {} kbit/s at {} fps, a keyframe every {} s, {audio}, chunks of {} bytes from publishers; \
+        "{} streams x {} targets x {} kbit/s at {} fps, a keyframe every {} s, {audio}, chunks of {} bytes from publishers{uplink}; \
          {} s measured after {} s, {} rounds, {} targets check every message; {}\n",
         options.streams,
         options.targets,
