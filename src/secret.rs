@@ -193,6 +193,14 @@ pub fn parameters(query: &str) -> impl Iterator<Item = &str> {
         .map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value))
 }
 
+/// The values of a query's parameter of this name, as they stand there.
+pub fn parameters_named<'a>(query: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .filter_map(move |(key, value)| (key == name).then_some(value))
+}
+
 /// A text of somebody else's, with every occurrence of these secrets hidden.
 ///
 /// A CDN may echo the stream key in its `onStatus` description, as it is, percent-encoded or percent-decoded; all three are

@@ -4,6 +4,7 @@
 
 mod book;
 mod clock;
+pub mod inputs;
 pub mod limits;
 mod live;
 mod outcome;
@@ -14,11 +15,14 @@ mod token;
 mod writer;
 
 pub use crate::rule::{
-    AppName, CHUNK_SIZES, KeyError, Origin, Role, Rule, RuleId, RuleSet, StreamKey, StreamName,
-    StreamPattern, TargetUrl, TemplateError, UrlError, UrlTemplate,
+    AppName, CHUNK_SIZES, FilePlace, FileUrl, Files, Input, InputError, KeyError, Loops, Origin,
+    PUSH_SECONDS_MAX, PullUrl, Push, Role, Rule, RuleId, RuleSet, Source, SourceKind,
+    SourceUrlError, StreamKey, StreamName, StreamPattern, TargetUrl, TemplateError, UrlError,
+    UrlTemplate,
 };
 pub use book::TooMany;
 pub use clock::{Clock, SystemClock};
+pub use inputs::{InputSettings, Inputs};
 pub use live::Live;
 pub use outcome::{
     ChangeError, CreateError, Created, DeleteError, Deleted, Expected, NewRule, NotStored,

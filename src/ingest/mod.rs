@@ -4,6 +4,7 @@ pub mod admission;
 mod buffer;
 mod connection;
 mod flood;
+pub mod inputs;
 mod outcome;
 mod silence;
 mod socket;

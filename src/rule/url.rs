@@ -321,18 +321,9 @@ struct Place<'a> {
 }
 
 fn place(text: &str) -> Result<Place<'_>, UrlError> {
-    if text.len() > URL_BYTES_MAX {
-        return Err(UrlError::TooLong(text.len()));
-    }
-    if let Some(at) = text.find(|c: char| c.is_control() || c.is_whitespace()) {
-        return Err(UrlError::Blank(at));
-    }
-    let (scheme, rest) = text.split_once("://").ok_or(UrlError::Scheme)?;
+    let (scheme, rest) = bounded(text)?.split_once("://").ok_or(UrlError::Scheme)?;
     let scheme = Scheme::of(scheme).ok_or(UrlError::Scheme)?;
-    let (authority, path) = match rest.find(['/', '?', '#']) {
-        Some(end) => rest.split_at(end),
-        None => (rest, ""),
-    };
+    let (authority, path) = cut_authority(rest);
     let (credentials, address) = match authority.rsplit_once('@') {
         Some((info, address)) => (Some(user_info(info)?), address),
         None => (None, authority),
@@ -345,6 +336,53 @@ fn place(text: &str) -> Result<Place<'_>, UrlError> {
         port,
         path,
     })
+}
+
+/// An `http` or `https` URL, cut.
+pub(super) struct HttpPlace<'a> {
+    pub(super) is_tls: bool,
+    pub(super) has_user: bool,
+    pub(super) host: &'a str,
+    pub(super) port: Option<u16>,
+    /// From the slash on, or from the `?` or `#` where there is none.
+    pub(super) target: &'a str,
+}
+
+/// Cuts an `http` or `https` URL by the rules that hold for targets.
+pub(super) fn http_place(text: &str) -> Result<HttpPlace<'_>, UrlError> {
+    let (scheme, rest) = bounded(text)?.split_once("://").ok_or(UrlError::Scheme)?;
+    let is_tls = scheme.eq_ignore_ascii_case("https");
+    if !is_tls && !scheme.eq_ignore_ascii_case("http") {
+        return Err(UrlError::Scheme);
+    }
+    let (authority, target) = cut_authority(rest);
+    let address = authority.rsplit_once('@');
+    let (host, port) = host_and_port(address.map_or(authority, |(_, address)| address))?;
+    Ok(HttpPlace {
+        is_tls,
+        has_user: address.is_some(),
+        host,
+        port,
+        target,
+    })
+}
+
+/// Within the bound, and of nothing that is a slip in copying.
+fn bounded(text: &str) -> Result<&str, UrlError> {
+    if text.len() > URL_BYTES_MAX {
+        return Err(UrlError::TooLong(text.len()));
+    }
+    match text.find(|c: char| c.is_control() || c.is_whitespace()) {
+        Some(at) => Err(UrlError::Blank(at)),
+        None => Ok(text),
+    }
+}
+
+fn cut_authority(rest: &str) -> (&str, &str) {
+    match rest.find(['/', '?', '#']) {
+        Some(end) => rest.split_at(end),
+        None => (rest, ""),
+    }
 }
 
 fn user_info(info: &str) -> Result<Credentials, UrlError> {

@@ -167,17 +167,33 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Which of a rule's two URLs.
+/// Which of two: of a rule's URLs, or of a stream's inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// Its `url`.
+    /// A rule's `url`; what a stream is fed from as long as it is well.
     Main,
-    /// Its `backup_url`.
+    /// A rule's `backup_url`; what takes over meanwhile.
     Backup,
 }
 
 impl Role {
+    /// Both.
+    pub const BOTH: [Self; 2] = [Self::Main, Self::Backup];
+
+    /// As it stands in JSON, configuration and store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Main => "main",
+            Self::Backup => "backup",
+        }
+    }
+
+    /// The reverse of [`as_str`](Self::as_str).
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::BOTH.into_iter().find(|role| role.as_str() == text)
+    }
+
     /// The other one.
     #[must_use]
     pub fn other(self) -> Self {

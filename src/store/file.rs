@@ -25,7 +25,7 @@ const APPLICATION_ID: i64 = 0x4151_4454;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The schema, step by step; `user_version` counts the steps that a file has taken. Steps are added, never changed.
-pub(super) const LADDER: [&str; 2] = [
+pub(super) const LADDER: [&str; 3] = [
     "
     CREATE TABLE rules (
         id TEXT NOT NULL PRIMARY KEY,
@@ -44,6 +44,23 @@ pub(super) const LADDER: [&str; 2] = [
     INSERT INTO book (revision) VALUES (0);
 ",
     "ALTER TABLE rules ADD COLUMN backup_url TEXT;",
+    "
+    CREATE TABLE inputs (
+        app TEXT NOT NULL,
+        stream TEXT NOT NULL,
+        role TEXT NOT NULL,
+        origin TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        -- A JSON list.
+        urls TEXT NOT NULL,
+        loops INTEGER NOT NULL,
+        push_name TEXT,
+        push_key TEXT,
+        -- Seconds since 1970.
+        expires_at INTEGER,
+        PRIMARY KEY (app, stream, role)
+    ) STRICT;
+",
 ];
 
 /// Opens the file of a data directory, or makes it.

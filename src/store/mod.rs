@@ -5,6 +5,7 @@
 
 mod directory;
 mod file;
+mod inputs;
 mod sqlite;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use crate::rule::{Rule, RuleId};
 
 pub use directory::prepare_directory;
 pub use file::FILE_NAME;
+pub use inputs::InputStore;
 pub use sqlite::SqliteStore;
 
 /// A durable set of rules.

@@ -46,7 +46,7 @@ impl SqliteStore {
         &self.path
     }
 
-    fn with<T>(
+    pub(super) fn with<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
@@ -60,7 +60,7 @@ impl SqliteStore {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn corrupt(&self, detail: String) -> StoreError {
+    pub(super) fn corrupt(&self, detail: String) -> StoreError {
         StoreError::Corrupt {
             path: self.path.clone(),
             detail,
