@@ -13,6 +13,7 @@ use aqueduct::control::{
     AppName, ChangeError, CreateError, DeleteError, Deleted, Expected, NewRule, Origin, Role,
     RuleChange, RuleId, RuleOptions, Rules, Stale, StreamPattern, UrlTemplate, limits,
 };
+use aqueduct::telemetry::feed::{Read, RuleChange as Done, What};
 use doors::{Gateway, MemoryStore};
 use time::OffsetDateTime;
 
@@ -556,4 +557,49 @@ async fn a_change_that_may_not_be_changes_nothing() {
             "{refused:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn what_doors_and_a_reload_do_to_rules_is_in_the_feed() {
+    let at = OffsetDateTime::UNIX_EPOCH;
+    let fixed = |url: &str| rule_from_command_line(UrlTemplate::parse(url).unwrap(), at);
+    let before = vec![fixed("rtmp://h/a/1"), fixed("rtmp://h/a/2")];
+    let gateway = Gateway::with(Arc::default(), before);
+    let mut feed = gateway.metrics.feed().reader();
+    let rules = gateway.rules;
+    let made = rules.create(wish("s", "rtmp://h/a/x")).await.unwrap().rule;
+    // What says nothing new is no change.
+    rules.create(wish("s", "rtmp://h/a/x")).await.unwrap();
+    let off = aqueduct::control::RuleChange {
+        enabled: Some(false),
+        ..RuleChange::default()
+    };
+    for _ in 0..2 {
+        let changed = rules.change(made.id.clone(), off.clone(), Origin::Api, Expected::Any);
+        changed.await.unwrap();
+    }
+    rules.delete(made.id.clone(), Origin::Api).await.unwrap();
+    let mut standing = fixed("rtmp://h/a/2");
+    standing.chunk_size = Some(60_000);
+    let after = vec![standing, fixed("rtmp://h/a/3")];
+    rules
+        .replace_fixed(after, [AppName::parse("live").unwrap()])
+        .await;
+    gateway.metrics.feed().close();
+    let mut seen = Vec::new();
+    while let Read::Change(change) = feed.next().await {
+        let What::Rule { rule, change } = &change.what else {
+            panic!("{change:?}");
+        };
+        seen.push((*change, rule.url.expose().to_owned()));
+    }
+    let expected = [
+        (Done::Created, "rtmp://h/a/x"),
+        (Done::Changed, "rtmp://h/a/x"),
+        (Done::Deleted, "rtmp://h/a/x"),
+        (Done::Deleted, "rtmp://h/a/1"),
+        (Done::Changed, "rtmp://h/a/2"),
+        (Done::Created, "rtmp://h/a/3"),
+    ];
+    assert_eq!(seen, expected.map(|(done, url)| (done, url.to_owned())));
 }

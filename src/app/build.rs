@@ -118,9 +118,9 @@ impl Gateway {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let tick = Tick::new(config.relay.flush_interval());
         let shards = Arc::new(Shards::start(cores, tick)?);
-        let hub = Hub::new(RingLimits::default());
-        hub.set_terms(terms(config));
         let observer = Arc::new(Observer::new(Arc::clone(&metrics)));
+        let hub = Hub::watched(RingLimits::default(), observer.clone());
+        hub.set_terms(terms(config));
         let apps = Arc::new(ArcSwap::from_pointee(admission(&config.apps)));
         let gate = Arc::new(Gate {
             hub: Arc::clone(&hub),

@@ -1,4 +1,4 @@
-//! Tells the log and the metrics what publishers and pushes do.
+//! Tells the log, the metrics and the feed what publishers, streams and pushes do.
 
 use crate::egress::failure::Failure;
 use crate::egress::status::{PushStatus, TargetState};
@@ -6,15 +6,17 @@ use crate::egress::{self, Board};
 use crate::ingest::{self, Asked, Ended, NotPublished, Received, Refused};
 use crate::media::MediaKind;
 use crate::net::dial::DialClass;
-use crate::relay::{Arrival, ClaimRefused, Hub, Presence, Recycle, Stream};
+use crate::relay::{self, Arrival, ClaimRefused, End, Hub, Presence, Recycle, Stream};
 use crate::rtmp::session::Action;
 use crate::rule::{Role, StreamKey, TargetUrl};
 use crate::telemetry::events::{
-    ConnectionRejected, PublishEnded, PublishRefused, PublishStarted, Push, RulesWait,
-    TargetBackingOff, TargetFailed, TargetLive, TargetRecycled, TargetStopped, TargetSwitched,
+    ConnectionRejected, PublishEnded, PublishRefused, PublishStarted, PublisherAwaited,
+    PublisherGivenUp, Push, RulesWait, StreamEnded, TargetBackingOff, TargetConnecting,
+    TargetFailed, TargetLive, TargetRecycled, TargetStopped, TargetSwitched,
 };
+use crate::telemetry::feed::PublishStart;
 use crate::telemetry::labels::{
-    DropReason, PublishEnd, PublishRefusal, Rejection, RepairKind, Setback,
+    DropReason, PublishEnd, PublishRefusal, Rejection, RepairKind, Setback, StreamEnd,
 };
 use crate::telemetry::{Metrics, Snapshot, TargetSample};
 use std::io;
@@ -40,8 +42,11 @@ impl ingest::Watch for Observer {
             stream,
             peer,
             client,
-            takeover: how == Arrival::Takeover,
-            returned: how == Arrival::Return,
+            how: match how {
+                Arrival::New => PublishStart::New,
+                Arrival::Takeover => PublishStart::Takeover,
+                Arrival::Return => PublishStart::Return,
+            },
         }
         .emit(&self.metrics);
     }
@@ -131,7 +136,32 @@ impl ingest::Watch for Observer {
     }
 }
 
+impl relay::Watch for Observer {
+    fn awaited(&self, stream: &StreamKey, time: Duration) {
+        PublisherAwaited { stream, time }.emit(&self.metrics);
+    }
+
+    fn given_up(&self, stream: &StreamKey, waited: Duration) {
+        PublisherGivenUp { stream, waited }.emit();
+    }
+
+    fn ended(&self, stream: &StreamKey, end: End) {
+        let reason = match end {
+            End::Clean => StreamEnd::Finished,
+            End::Lost => StreamEnd::Lost,
+        };
+        StreamEnded { stream, reason }.emit(&self.metrics);
+    }
+}
+
 impl egress::Watch for Observer {
+    fn connecting(&self, push: &PushStatus) {
+        TargetConnecting {
+            push: named(push, &push.url()),
+        }
+        .emit(&self.metrics);
+    }
+
     fn live(&self, push: &PushStatus, took: Duration) {
         TargetLive {
             push: named(push, &push.url()),

@@ -20,6 +20,17 @@ pub(super) struct Book {
     revision: u64,
 }
 
+/// What became of the rules of configuration and command line when others took their place.
+#[derive(Debug, Default)]
+pub(super) struct Replaced {
+    /// They are new.
+    pub(super) created: Vec<Arc<Rule>>,
+    /// They say something else.
+    pub(super) changed: Vec<Arc<Rule>>,
+    /// They are gone.
+    pub(super) deleted: Vec<Arc<Rule>>,
+}
+
 /// A bound that a new rule would break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TooMany {
@@ -123,14 +134,15 @@ impl Book {
     }
 
     /// Puts other rules in the place of those of configuration and command line. What both name keeps its revision and the
-    /// time of its creation.
-    pub(super) fn replace_fixed(&mut self, fixed: Vec<Rule>) {
-        let old: HashMap<RuleId, Arc<Rule>> = self
+    /// time of its creation. Says what that changes.
+    pub(super) fn replace_fixed(&mut self, fixed: Vec<Rule>) -> Replaced {
+        let mut old: HashMap<RuleId, Arc<Rule>> = self
             .fixed
             .drain(..)
             .map(|rule| (rule.id.clone(), rule))
             .collect();
         let mut seen = std::collections::HashSet::new();
+        let mut replaced = Replaced::default();
         self.revision += 1;
         for mut rule in fixed {
             // The same wish twice in one file is one rule.
@@ -138,20 +150,26 @@ impl Book {
                 continue;
             }
             rule.revision = self.revision;
-            if let Some(before) = old.get(&rule.id) {
+            let before = old.remove(&rule.id);
+            if let Some(before) = &before {
+                rule.created_at = before.created_at;
                 let same = Rule {
                     revision: before.revision,
-                    created_at: before.created_at,
                     ..rule.clone()
                 };
                 if same == **before {
                     rule = same;
-                } else {
-                    rule.created_at = before.created_at;
                 }
             }
-            self.fixed.push(Arc::new(rule));
+            let rule = Arc::new(rule);
+            match before {
+                None => replaced.created.push(Arc::clone(&rule)),
+                Some(before) if before != rule => replaced.changed.push(Arc::clone(&rule)),
+                Some(_) => {}
+            }
+            self.fixed.push(rule);
         }
+        replaced.deleted = old.into_values().collect();
         self.places.clear();
         for rule in self
             .fixed
@@ -162,6 +180,7 @@ impl Book {
         {
             self.enter(rule);
         }
+        replaced
     }
 
     fn enter(&mut self, rule: Arc<Rule>) {

@@ -209,8 +209,18 @@ impl Writer {
 
     /// Puts other rules in the place of those of configuration and command line.
     pub(super) fn replace_fixed(&mut self, fixed: Vec<Rule>) {
-        self.book.replace_fixed(fixed);
+        let replaced = self.book.replace_fixed(fixed);
         self.publish();
+        for rule in &replaced.deleted {
+            let stored = true;
+            RuleDeleted { rule, stored }.emit(&self.metrics);
+        }
+        for rule in &replaced.changed {
+            RuleChanged { rule }.emit(&self.metrics);
+        }
+        for rule in &replaced.created {
+            RuleCreated { rule }.emit(&self.metrics);
+        }
     }
 
     /// Random, and not yet taken.

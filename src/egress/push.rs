@@ -39,6 +39,8 @@ pub struct Egress {
 
 /// Is told what pushes do: the logs and the metrics.
 pub trait Watch: Send + Sync {
+    /// An attempt begins. Few have to know.
+    fn connecting(&self, _push: &PushStatus) {}
     /// The target takes media, so long after the attempt began.
     fn live(&self, push: &PushStatus, took: Duration);
     /// The attempt failed, or the live push broke; the next one follows after `wait`, or none.
@@ -188,6 +190,7 @@ impl Push {
             return Outcome::Cut(cut);
         }
         self.status.connecting();
+        self.egress.watch.connecting(&self.status);
         let began = Instant::now();
         let consumer = self.stream.consume_from(self.egress.start_clock);
         let manner = Manner {

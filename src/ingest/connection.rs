@@ -53,10 +53,12 @@ pub(super) async fn serve(
             let began = Instant::now();
             gate.watch
                 .publish_started(stream.key(), peer, &client, producer.arrival());
-            let ended = connection.publish(producer, gate, beat).await;
+            let ended = connection.publish(&producer, gate, beat).await;
             let bytes = connection.session.bytes_in();
+            // Told first: what becomes of the stream follows from it.
             gate.watch
                 .publish_ended(stream.key(), peer, &ended, bytes, began.elapsed());
+            leave(producer, &ended);
             peer_closes = matches!(ended, Ended::Unpublished);
         }
         Err(reason) => {
@@ -65,6 +67,14 @@ pub(super) async fn serve(
         }
     }
     connection.say_goodbye(peer_closes).await;
+}
+
+/// Lets the stream go: it ends, or waits for its publisher's return where the connection was lost.
+fn leave(producer: Producer, ended: &Ended) {
+    match ended.is_loss() {
+        true => drop(producer),
+        false => producer.finish(),
+    }
 }
 
 struct Connection {

@@ -3,7 +3,6 @@
 use super::hold::End;
 use super::hub::Hub;
 use super::stream::Stream;
-use crate::telemetry::events::{PublisherAwaited, PublisherGivenUp};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -32,11 +31,7 @@ pub(super) fn wait(
     mut superseded: watch::Receiver<bool>,
     time: Duration,
 ) {
-    PublisherAwaited {
-        stream: stream.key(),
-        time,
-    }
-    .emit();
+    hub.watch().awaited(stream.key(), time);
     let until = Instant::now() + time;
     let drain = hub.drain().clone();
     let vacancy = Vacancy {
@@ -53,11 +48,8 @@ pub(super) fn wait(
             () = sleep_until(until) => true,
         };
         if is_given_up {
-            PublisherGivenUp {
-                stream: vacancy.stream.key(),
-                waited: time,
-            }
-            .emit();
+            let watch = vacancy.hub.watch();
+            watch.given_up(vacancy.stream.key(), time);
         }
         drop(vacancy);
     });

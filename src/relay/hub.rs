@@ -5,6 +5,7 @@ use super::hold::{Arrival, End};
 use super::limits::STREAMS_MAX;
 use super::ring::RingLimits;
 use super::stream::{Handover, Producer, Stream, StreamId};
+use super::watch::{Unwatched, Watch};
 use crate::media::timeline::GapPolicy;
 use crate::rule::StreamKey;
 use std::collections::HashMap;
@@ -75,6 +76,7 @@ pub struct Hub {
     changed: watch::Sender<u64>,
     limits: RingLimits,
     drain: CancellationToken,
+    watch: Arc<dyn Watch>,
 }
 
 #[derive(Default)]
@@ -84,14 +86,20 @@ struct Registry {
 }
 
 impl Hub {
-    /// A hub without streams, which waits for no publisher's return until its [`Terms`] say so.
+    /// A hub without streams, which waits for no publisher's return until its [`Terms`] say so, and tells nobody.
     pub fn new(limits: RingLimits) -> Arc<Self> {
+        Self::watched(limits, Arc::new(Unwatched))
+    }
+
+    /// The same, and somebody is told what becomes of its streams.
+    pub fn watched(limits: RingLimits, watch: Arc<dyn Watch>) -> Arc<Self> {
         Arc::new(Self {
             streams: Mutex::default(),
             terms: Mutex::default(),
             changed: watch::Sender::new(0),
             limits,
             drain: CancellationToken::new(),
+            watch,
         })
     }
 
@@ -103,6 +111,11 @@ impl Hub {
     /// Cancelled when the gateway is about to end: from then on no publisher's return is waited for.
     pub fn drain(&self) -> &CancellationToken {
         &self.drain
+    }
+
+    /// Who is told what becomes of streams.
+    pub(super) fn watch(&self) -> &dyn Watch {
+        &*self.watch
     }
 
     /// Gives the stream to a publisher. The runtime that this is called on becomes the home of a new stream's targets.
@@ -175,6 +188,7 @@ impl Hub {
     pub(super) fn end(&self, stream: &Arc<Stream>, epoch: u64, end: End) {
         if stream.finish(epoch, end) {
             self.forget(stream);
+            self.watch.ended(stream.key(), end);
         }
     }
 

@@ -22,6 +22,7 @@ pub mod stream;
 #[cfg(test)]
 mod testing;
 pub mod tick;
+mod watch;
 
 pub use beat::{Beat, Looker};
 pub use cursor::Recycle;
@@ -31,3 +32,4 @@ pub use outflow::{Fresh, Outflow};
 pub use shard::{Beats, Shard, Shards};
 pub use stream::{Batch, Consumer, Drained, Producer, Stream, StreamId};
 pub use tick::Tick;
+pub use watch::Watch;

@@ -148,6 +148,16 @@ label_set! {
 }
 
 label_set! {
+    /// Why a stream ended.
+    StreamEnd {
+        /// Its publisher, an operator or the gateway ended it.
+        Finished = "finished",
+        /// Its publisher was lost, and did not return within the time of grace.
+        Lost = "lost",
+    }
+}
+
+label_set! {
     /// Why a connection was closed before it published, or before it asked a door for anything.
     Rejection {
         /// The address has as many connections to the doors as one address may. Publishers' addresses are
@@ -250,6 +260,7 @@ mod tests {
         check::<RepairKind>();
         check::<PublishRefusal>();
         check::<PublishEnd>();
+        check::<StreamEnd>();
         check::<Rejection>();
         check::<Setback>();
         check::<StoreOperation>();

@@ -1,5 +1,6 @@
 //! One gateway's metrics: every name, its handle, and the page that a scraper reads. `docs/metrics.md` lists them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, Label as KeyLabel};
@@ -8,6 +9,7 @@ use metrics_exporter_prometheus::{
 };
 use metrics_process::Collector;
 
+use super::feed::Feed;
 use super::labels::{
     DropReason, Label, PublishEnd, PublishRefusal, Rejection, RepairKind, Role, Setback,
     StoreOperation,
@@ -57,6 +59,7 @@ pub struct Metrics {
     /// Lines that strangers can cause: refused connections and publishes.
     pub(super) stranger_lines: Throttle,
     pub(super) accept_lines: Throttle,
+    pub(super) feed: Arc<Feed>,
     process: Collector,
     recorder: PrometheusRecorder,
     page: PrometheusHandle,
@@ -176,6 +179,7 @@ impl Metrics {
             ),
             stranger_lines: Throttle::new(10, 50),
             accept_lines: Throttle::new(1, 1),
+            feed: Feed::new(),
             process,
             page: recorder.handle(),
             targets: Page::default(),
@@ -191,6 +195,11 @@ impl Metrics {
         let mut page = self.page.render();
         self.targets.render(snapshot, &mut page);
         page
+    }
+
+    /// What changes in this gateway: events announce it as they count.
+    pub const fn feed(&self) -> &Arc<Feed> {
+        &self.feed
     }
 
     /// Moves what the histogram was given into its buckets. To be called every [`UPKEEP_INTERVAL`], or a page

@@ -1,9 +1,10 @@
-//! What an operator gets to see: one event for each happening, which logs and counts together, and the metrics.
+//! What an operator gets to see: one event for each happening, which logs, counts and announces together; the metrics; and the feed.
 //!
 //! Nothing here decides anything. A gateway has its own [`Metrics`]; nothing is installed for the process but the log and the
 //! watch over its panics.
 
 pub mod events;
+pub mod feed;
 pub mod labels;
 pub mod log;
 pub mod metrics;

@@ -214,6 +214,7 @@ pub struct Gateway {
     pub clock: Arc<TestClock>,
     pub rules: Rules,
     pub readiness: Readiness,
+    pub metrics: Arc<Metrics>,
     pub router: Router,
 }
 
@@ -233,13 +234,14 @@ impl Gateway {
     pub fn with(store: Arc<MemoryStore>, fixed: Vec<Rule>) -> Self {
         let clock = Arc::new(TestClock::default());
         let live = AppName::parse("live").unwrap();
+        let metrics = Arc::new(Metrics::new());
         let rules = Rules::open(
             store.clone(),
             fixed,
             [live.clone()],
             Self::judge(),
             clock.clone(),
-            Arc::new(Metrics::new()),
+            metrics.clone(),
         )
         .unwrap();
         let running = Arc::new(FakeRunning::default());
@@ -268,6 +270,7 @@ impl Gateway {
             clock,
             rules,
             readiness,
+            metrics,
             router,
         }
     }

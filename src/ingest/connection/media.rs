@@ -24,18 +24,14 @@ const UNSENT_BYTES_MAX: usize = 64 * 1024;
 const BEAT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 impl Connection {
-    /// Reads media until the publish ends. Everything read before the end is in the ring. Where the connection was lost, the stream
-    /// waits for its publisher's return.
+    /// Reads media until the publish ends. Everything read before the end is in the ring.
     pub(super) async fn publish(
         &mut self,
-        producer: Producer,
+        producer: &Producer,
         gate: &Gate,
         beat: &Arc<Beat>,
     ) -> Ended {
-        let ended = self.relay(&producer, gate, beat).await;
-        if !ended.is_loss() {
-            producer.finish();
-        }
+        let ended = self.relay(producer, gate, beat).await;
         self.session.finish();
         ended
     }

@@ -2,24 +2,26 @@
 
 use std::fmt::Display;
 use std::panic::Location;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{error, info};
 
 use super::printable;
 use crate::rule::{Rule, UrlTemplate};
+use crate::telemetry::feed::{RuleChange, What};
 use crate::telemetry::labels::{Label, StoreOperation};
 use crate::telemetry::metrics::Metrics;
 
-/// A rule was made through a door.
+/// A rule was made, through a door or by a reload of the configuration.
 pub struct RuleCreated<'a> {
     /// The rule.
-    pub rule: &'a Rule,
+    pub rule: &'a Arc<Rule>,
 }
 
 impl RuleCreated<'_> {
-    /// Logs.
-    pub fn emit(&self, _metrics: &Metrics) {
+    /// Logs and announces.
+    pub fn emit(&self, metrics: &Metrics) {
         let rule = self.rule;
         info!(
             rule = %rule.id.as_str(),
@@ -30,18 +32,19 @@ impl RuleCreated<'_> {
             origin = %rule.origin,
             "rule created"
         );
+        announce(metrics, rule, RuleChange::Created);
     }
 }
 
-/// A rule was changed through a door.
+/// A rule was changed, through a door or by a reload of the configuration.
 pub struct RuleChanged<'a> {
     /// The rule as it is now.
-    pub rule: &'a Rule,
+    pub rule: &'a Arc<Rule>,
 }
 
 impl RuleChanged<'_> {
-    /// Logs.
-    pub fn emit(&self, _metrics: &Metrics) {
+    /// Logs and announces.
+    pub fn emit(&self, metrics: &Metrics) {
         let rule = self.rule;
         info!(
             rule = %rule.id.as_str(),
@@ -55,20 +58,21 @@ impl RuleChanged<'_> {
             revision = rule.revision,
             "rule changed"
         );
+        announce(metrics, rule, RuleChange::Changed);
     }
 }
 
-/// A rule was deleted through a door.
+/// A rule was deleted, through a door or by a reload of the configuration.
 pub struct RuleDeleted<'a> {
     /// The rule.
-    pub rule: &'a Rule,
+    pub rule: &'a Arc<Rule>,
     /// Whether the store knows of it; if not, the rule returns with the next start.
     pub stored: bool,
 }
 
 impl RuleDeleted<'_> {
-    /// Logs.
-    pub fn emit(&self, _metrics: &Metrics) {
+    /// Logs and announces.
+    pub fn emit(&self, metrics: &Metrics) {
         let rule = self.rule;
         info!(
             rule = %rule.id.as_str(),
@@ -79,7 +83,13 @@ impl RuleDeleted<'_> {
             stored = self.stored,
             "rule deleted"
         );
+        announce(metrics, rule, RuleChange::Deleted);
     }
+}
+
+fn announce(metrics: &Metrics, rule: &Arc<Rule>, change: RuleChange) {
+    let rule = Arc::clone(rule);
+    metrics.feed.announce(What::Rule { rule, change });
 }
 
 /// The rules' store failed at something.

@@ -1,4 +1,5 @@
-//! What happens, one struct each: `emit` writes the log line and counts, so that neither is forgotten.
+//! What happens, one struct each: `emit` writes the log line, counts, and announces in the feed what is a change of state, so that
+//! none of it is forgotten.
 //!
 //! Secrets cannot get in by accident: a target comes as its parsed URL and is masked here, what a CDN said is searched for
 //! that target's key, a publisher's name loses its query.
@@ -15,10 +16,11 @@ pub use gateway::{
 };
 pub use publish::{
     AcceptFailed, CallerRefused, Callers, ConnectionRejected, PublishEnded, PublishRefused,
-    PublishStarted, PublisherAwaited, PublisherGivenUp,
+    PublishStarted, PublisherAwaited, PublisherGivenUp, StreamEnded,
 };
 pub use target::{
-    Push, TargetBackingOff, TargetFailed, TargetLive, TargetRecycled, TargetStopped, TargetSwitched,
+    Push, TargetBackingOff, TargetConnecting, TargetFailed, TargetLive, TargetRecycled,
+    TargetStopped, TargetSwitched,
 };
 
 /// A text of somebody else's that cannot drive the terminal that shows the log, nor begin a line of its own.

@@ -4,12 +4,13 @@ use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::printable;
 use crate::rule::StreamKey;
 use crate::secret::mask_name;
-use crate::telemetry::labels::{Label, PublishEnd, PublishRefusal, Rejection};
+use crate::telemetry::feed::{PublishChange, PublishStart, StreamChange, What};
+use crate::telemetry::labels::{Label, PublishEnd, PublishRefusal, Rejection, StreamEnd};
 use crate::telemetry::metrics::Metrics;
 
 /// A publisher begins to publish.
@@ -20,24 +21,31 @@ pub struct PublishStarted<'a> {
     pub peer: SocketAddr,
     /// The encoder's name for itself.
     pub client: &'a str,
-    /// Whether it took the stream over from one that was there.
-    pub takeover: bool,
-    /// Whether it returned within the time of grace.
-    pub returned: bool,
+    /// How it came.
+    pub how: PublishStart,
 }
 
 impl PublishStarted<'_> {
-    /// Logs and counts.
+    /// Logs, counts and announces.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.publishes_started.increment(1);
+        let client = printable(self.client);
         info!(
             stream = %self.stream,
             peer = %self.peer,
-            client = %printable(self.client),
-            takeover = self.takeover,
-            returned = self.returned,
+            client,
+            takeover = self.how == PublishStart::Takeover,
+            returned = self.how == PublishStart::Return,
             "publish started"
         );
+        metrics.feed.announce(What::Publish {
+            stream: self.stream.clone(),
+            peer: self.peer,
+            change: PublishChange::Started {
+                how: self.how,
+                client,
+            },
+        });
     }
 }
 
@@ -88,7 +96,7 @@ pub struct PublishEnded<'a> {
 }
 
 impl PublishEnded<'_> {
-    /// Logs and counts.
+    /// Logs, counts and announces.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.publishes_ended.add(self.reason, 1);
         info!(
@@ -100,6 +108,15 @@ impl PublishEnded<'_> {
             seconds = self.lasted.as_secs_f64(),
             "publish ended"
         );
+        metrics.feed.announce(What::Publish {
+            stream: self.stream.clone(),
+            peer: self.peer,
+            change: PublishChange::Ended {
+                reason: self.reason,
+                bytes: self.bytes,
+                lasted: self.lasted,
+            },
+        });
     }
 }
 
@@ -112,13 +129,17 @@ pub struct PublisherAwaited<'a> {
 }
 
 impl PublisherAwaited<'_> {
-    /// Logs. The streams that wait are counted from what runs.
-    pub fn emit(&self) {
+    /// Logs and announces. The streams that wait are counted from what runs.
+    pub fn emit(&self, metrics: &Metrics) {
         info!(
             stream = %self.stream,
             grace_seconds = self.time.as_secs_f64(),
             "waiting for the encoder"
         );
+        metrics.feed.announce(What::Stream {
+            stream: self.stream.clone(),
+            change: StreamChange::Waiting { grace: self.time },
+        });
     }
 }
 
@@ -138,6 +159,31 @@ impl PublisherGivenUp<'_> {
             grace_seconds = self.waited.as_secs_f64(),
             "the encoder did not come back: the stream ends"
         );
+    }
+}
+
+/// A stream is over.
+pub struct StreamEnded<'a> {
+    /// Which.
+    pub stream: &'a StreamKey,
+    /// Why.
+    pub reason: StreamEnd,
+}
+
+impl StreamEnded<'_> {
+    /// Announces. The log says so with its publish's end, or with the end of the wait for it.
+    pub fn emit(&self, metrics: &Metrics) {
+        debug!(
+            stream = %self.stream,
+            reason = self.reason.as_str(),
+            "stream ended"
+        );
+        metrics.feed.announce(What::Stream {
+            stream: self.stream.clone(),
+            change: StreamChange::Ended {
+                reason: self.reason,
+            },
+        });
     }
 }
 

@@ -3,10 +3,11 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::printable;
 use crate::rule::{RuleId, StreamKey, TargetUrl};
+use crate::telemetry::feed::{TargetChange, What};
 use crate::telemetry::labels::{Label, Role, Setback};
 use crate::telemetry::metrics::Metrics;
 
@@ -23,6 +24,39 @@ pub struct Push<'a> {
     pub attempt: u32,
 }
 
+impl Push<'_> {
+    fn announce(&self, metrics: &Metrics, change: TargetChange) {
+        metrics.feed.announce(What::Target {
+            rule: self.rule.clone(),
+            stream: self.stream.clone(),
+            url: self.url.clone(),
+            attempt: self.attempt,
+            change,
+        });
+    }
+}
+
+/// An attempt begins.
+pub struct TargetConnecting<'a> {
+    /// Which push.
+    pub push: Push<'a>,
+}
+
+impl TargetConnecting<'_> {
+    /// Announces; what becomes of the attempt is what the log has to say.
+    pub fn emit(&self, metrics: &Metrics) {
+        let push = &self.push;
+        debug!(
+            rule = %push.rule.as_str(),
+            stream = %push.stream,
+            url = %push.url.masked(),
+            attempt = push.attempt,
+            "target connecting"
+        );
+        push.announce(metrics, TargetChange::Connecting);
+    }
+}
+
 /// A CDN takes media.
 pub struct TargetLive<'a> {
     /// Which push.
@@ -32,8 +66,8 @@ pub struct TargetLive<'a> {
 }
 
 impl TargetLive<'_> {
-    /// Logs. What is live is counted from what runs.
-    pub fn emit(&self, _metrics: &Metrics) {
+    /// Logs and announces. What is live is counted from what runs.
+    pub fn emit(&self, metrics: &Metrics) {
         let push = &self.push;
         info!(
             rule = %push.rule.as_str(),
@@ -43,6 +77,7 @@ impl TargetLive<'_> {
             seconds = self.took.as_secs_f64(),
             "target live"
         );
+        push.announce(metrics, TargetChange::Live);
     }
 }
 
@@ -59,20 +94,27 @@ pub struct TargetBackingOff<'a> {
 }
 
 impl TargetBackingOff<'_> {
-    /// Logs and counts.
+    /// Logs, counts and announces.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.target_reconnects.add(self.reason, 1);
         let push = &self.push;
+        let detail = said(push.url, self.detail);
         warn!(
             rule = %push.rule.as_str(),
             stream = %push.stream,
             url = %push.url.masked(),
             attempt = push.attempt,
             reason = self.reason.as_str(),
-            detail = %said(push.url, self.detail),
+            detail,
             retry_seconds = self.retry_in.as_secs_f64(),
             "target backs off"
         );
+        let change = TargetChange::BackingOff {
+            reason: self.reason,
+            detail,
+            retry_in: self.retry_in,
+        };
+        push.announce(metrics, change);
     }
 }
 
@@ -87,7 +129,7 @@ pub struct TargetRecycled<'a> {
 }
 
 impl TargetRecycled<'_> {
-    /// Logs and counts.
+    /// Logs, counts and announces.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.target_reconnects.add(self.reason, 1);
         let push = &self.push;
@@ -100,6 +142,8 @@ impl TargetRecycled<'_> {
             detail = %self.detail,
             "target begins anew"
         );
+        let reason = self.reason;
+        push.announce(metrics, TargetChange::Recycled { reason });
     }
 }
 
@@ -114,19 +158,22 @@ pub struct TargetFailed<'a> {
 }
 
 impl TargetFailed<'_> {
-    /// Logs and counts.
+    /// Logs, counts and announces.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.target_failures.add(self.reason, 1);
         let push = &self.push;
+        let detail = said(push.url, self.detail);
         error!(
             rule = %push.rule.as_str(),
             stream = %push.stream,
             url = %push.url.masked(),
             attempt = push.attempt,
             reason = self.reason.as_str(),
-            detail = %said(push.url, self.detail),
+            detail,
             "target failed for good"
         );
+        let reason = self.reason;
+        push.announce(metrics, TargetChange::Failed { reason, detail });
     }
 }
 
@@ -139,7 +186,7 @@ pub struct TargetSwitched<'a> {
 }
 
 impl TargetSwitched<'_> {
-    /// Logs and counts.
+    /// Logs, counts and announces.
     pub fn emit(&self, metrics: &Metrics) {
         metrics.target_switches.add(self.to, 1);
         let push = &self.push;
@@ -150,6 +197,7 @@ impl TargetSwitched<'_> {
             to = self.to.as_str(),
             "target switched"
         );
+        push.announce(metrics, TargetChange::Switched { to: self.to });
     }
 }
 
@@ -162,8 +210,8 @@ pub struct TargetStopped<'a> {
 }
 
 impl TargetStopped<'_> {
-    /// Logs.
-    pub fn emit(&self, _metrics: &Metrics) {
+    /// Logs and announces.
+    pub fn emit(&self, metrics: &Metrics) {
         let push = &self.push;
         info!(
             rule = %push.rule.as_str(),
@@ -172,6 +220,7 @@ impl TargetStopped<'_> {
             bytes = self.bytes,
             "target stopped"
         );
+        push.announce(metrics, TargetChange::Stopped { bytes: self.bytes });
     }
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::rule::{RuleId, StreamKey, TargetUrl};
 use crate::telemetry::Metrics;
+use crate::telemetry::feed::{PublishStart, Read, TargetChange, What};
 use crate::telemetry::labels::{
     PublishEnd, PublishRefusal, Rejection, Role, Setback, StoreOperation,
 };
@@ -130,8 +131,7 @@ fn a_publisher_s_key_and_control_characters_stay_out() {
             stream: &StreamKey::parse("live", "cam\n\x07").unwrap(),
             peer: PEER.parse().unwrap(),
             client: "FMLE/3.0\nlevel=ERROR forged",
-            takeover: false,
-            returned: false,
+            how: PublishStart::New,
         }
         .emit(&metrics);
     });
@@ -258,4 +258,47 @@ fn a_refused_address_is_always_counted_for_its_listener_and_seldom_logged() {
     ] {
         assert!(page.contains(line), "{line} is not in {page}");
     }
+}
+
+#[tokio::test]
+async fn what_is_logged_of_a_target_is_announced_masked() {
+    let metrics = Metrics::new();
+    let mut reader = metrics.feed().reader();
+    let url = TargetUrl::parse("rtmp://live.example/app/canary-key").unwrap();
+    let stream = StreamKey::parse("live", "cam").unwrap();
+    let rule = RuleId::parse("r-1").unwrap();
+    let push = Push {
+        rule: &rule,
+        stream: &stream,
+        url: &url,
+        attempt: 3,
+    };
+    TargetConnecting { push }.emit(&metrics);
+    TargetFailed {
+        push,
+        reason: Setback::Rejected,
+        detail: &"canary-key is \n unknown",
+    }
+    .emit(&metrics);
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        let Read::Change(change) = reader.next().await else {
+            panic!("a change is expected");
+        };
+        assert!(!format!("{change:?}").contains("canary"), "{change:?}");
+        seen.push(change);
+    }
+    let What::Target {
+        attempt: 3, change, ..
+    } = &seen[1].what
+    else {
+        panic!("{seen:?}");
+    };
+    let expected = TargetChange::Failed {
+        reason: Setback::Rejected,
+        detail: "*** is \u{fffd} unknown".to_owned(),
+    };
+    assert_eq!(*change, expected);
+    assert_eq!((seen[0].number, seen[1].number), (1, 2));
+    assert_eq!(seen[0].what.app(), "live");
 }

@@ -260,3 +260,49 @@ async fn what_waited_for_a_header_at_the_loss_goes_out_at_once() {
     drop(producer);
     assert_eq!(*shown.0.lock().unwrap(), [0, 1, 2, 3]);
 }
+
+/// Writes down what it is told.
+#[derive(Default)]
+struct Told(std::sync::Mutex<Vec<String>>);
+
+impl crate::relay::Watch for Told {
+    fn awaited(&self, stream: &StreamKey, time: Duration) {
+        let line = format!("{stream} waits {time:?}");
+        self.0.lock().unwrap().push(line);
+    }
+
+    fn given_up(&self, stream: &StreamKey, _: Duration) {
+        self.0.lock().unwrap().push(format!("{stream} is given up"));
+    }
+
+    fn ended(&self, stream: &StreamKey, end: End) {
+        let line = format!("{stream} ended {end:?}");
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_becomes_of_a_stream_is_told_once_and_in_order() {
+    let told = Arc::new(Told::default());
+    let hub = Hub::watched(RingLimits::default(), told.clone());
+    let gap = GapPolicy::Compress;
+    hub.set_terms(Terms { grace: GRACE, gap });
+    drop(publish(&hub));
+    // It returns, is lost again, and stays away.
+    let (stream, _consumer) = lost(&hub);
+    stream.ended().await;
+    settle().await;
+    // The next one is taken over, and finished: its first publisher has nothing to say any more.
+    let first = publish(&hub);
+    let second = publish(&hub);
+    drop(first);
+    second.finish();
+    let expected = [
+        "live/cam waits 15s",
+        "live/cam waits 15s",
+        "live/cam is given up",
+        "live/cam ended Lost",
+        "live/cam ended Clean",
+    ];
+    assert_eq!(*told.0.lock().unwrap(), expected);
+}
