@@ -48,10 +48,20 @@ pub fn header(kind: MediaKind, session: u32) -> Bytes {
 }
 
 pub fn frame(kind: MediaKind, mark: Mark) -> Bytes {
-    let (head, size): (&[u8], usize) = match kind {
-        MediaKind::Audio => (&[0xAF, 1], AUDIO_BYTES),
-        _ if mark.is_key() => (&[0x17, 1, 0, 0, 0], VIDEO_BYTES * 4),
-        _ => (&[0x27, 1, 0, 0, 0], VIDEO_BYTES),
+    let size = match kind {
+        MediaKind::Audio => AUDIO_BYTES,
+        _ if mark.is_key() => VIDEO_BYTES * 4,
+        _ => VIDEO_BYTES,
+    };
+    of_size(kind, mark, size)
+}
+
+/// A frame of so many bytes.
+pub fn of_size(kind: MediaKind, mark: Mark, size: usize) -> Bytes {
+    let head: &[u8] = match kind {
+        MediaKind::Audio => &[0xAF, 1],
+        _ if mark.is_key() => &[0x17, 1, 0, 0, 0],
+        _ => &[0x27, 1, 0, 0, 0],
     };
     let mut payload = BytesMut::with_capacity(size);
     payload.put_slice(head);
@@ -70,17 +80,22 @@ pub enum Content {
 
 /// Reads a payload; `None` where it is not, byte for byte, one that a publisher sent.
 pub fn read(kind: MediaKind, payload: &Bytes) -> Option<Content> {
-    let head = if kind == MediaKind::Audio { 2 } else { 5 };
     if payload.get(1) == Some(&0) {
         return Some(Content::Header(payload.clone()));
     }
+    let mark = mark(kind, payload)?;
+    (frame(kind, mark) == *payload).then_some(Content::Frame(mark))
+}
+
+/// Which frame it says that it is.
+pub fn mark(kind: MediaKind, payload: &Bytes) -> Option<Mark> {
+    let head = if kind == MediaKind::Audio { 2 } else { 5 };
     let number = |at: usize| {
         let bytes = payload.get(head + at..head + at + 4)?;
         Some(u32::from_be_bytes(bytes.try_into().ok()?))
     };
-    let mark = Mark {
+    Some(Mark {
         session: number(0)?,
         number: number(4)?,
-    };
-    (frame(kind, mark) == *payload).then_some(Content::Frame(mark))
+    })
 }

@@ -3,6 +3,7 @@
 use super::reading::{Reader, Reading};
 use super::spoil::{Plant, Spoiler};
 use aqueduct::rtmp::handshake;
+use aqueduct::rtmp::session::Media;
 use aqueduct::rtmp::session::server::{Refusal, ServerConfig, ServerEvent, ServerSession};
 use bytes::BytesMut;
 use fastrand::Rng;
@@ -13,9 +14,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+/// What hears what a connection brings.
+pub trait Ear {
+    /// The gateway publishes under that name, and was let in.
+    fn begins(&mut self, _name: &str) {}
+    /// An error breaks the connection.
+    fn media(&mut self, media: &Media) -> io::Result<()>;
+    /// The gateway said that it is over.
+    fn goodbye(&mut self);
+}
+
 /// What a connection is treated with.
 #[derive(Clone, Copy, Debug)]
-enum Mood {
+pub enum Mood {
     Takes,
     ClosesAtOnce,
     ClosesInTheHandshake,
@@ -26,8 +37,8 @@ enum Mood {
     Resets(Duration),
     /// Reads nothing for a while after so long, then goes on.
     Stalls(Duration, Duration),
-    /// Reads a little at a time.
-    Crawls,
+    /// Reads so many bytes in a tenth of a second.
+    Crawls(usize),
 }
 
 /// The moods of an unruly target's connections: one after the other, in an order that is drawn anew for each round.
@@ -41,13 +52,7 @@ const ROUND: u8 = 10;
 
 /// Starts a target, with that fault between the gateway and what it reads; where it listens.
 pub async fn start(reader: Reader, rng: Rng, plant: Option<Plant>) -> io::Result<SocketAddr> {
-    let socket = TcpSocket::new_v4()?;
-    if !reader.healthy {
-        // What waits unread in our kernel would look like progress to the gateway.
-        socket.set_recv_buffer_size(16 * 1024)?;
-    }
-    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
-    let listener: TcpListener = socket.listen(64)?;
+    let listener = listen(reader.healthy)?;
     let address = listener.local_addr()?;
     let mut moods = Moods {
         rng,
@@ -68,12 +73,27 @@ pub async fn start(reader: Reader, rng: Rng, plant: Option<Plant>) -> io::Result
             });
             tokio::spawn(async move {
                 let mut reading = Reading::new(reader);
-                let orderly = serve(tcp, mood, plant, &mut reading).await.is_ok();
+                let mut spoilt = Spoilt {
+                    spoiler: Spoiler::new(plant),
+                    reading: &mut reading,
+                };
+                let orderly = serve(tcp, mood, &mut spoilt).await.is_ok();
                 reading.ends(orderly);
             });
         }
     });
     Ok(address)
+}
+
+/// A listener on a free port.
+pub fn listen(healthy: bool) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    if !healthy {
+        // What waits unread in our kernel would look like progress to the gateway.
+        socket.set_recv_buffer_size(16 * 1024)?;
+    }
+    socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+    socket.listen(1024)
 }
 
 impl Moods {
@@ -91,7 +111,7 @@ impl Moods {
             Some(3) => Mood::Denies,
             Some(4..6) => Mood::Resets(after),
             Some(6..8) => Mood::Stalls(after, pause),
-            Some(8) => Mood::Crawls,
+            Some(8) => Mood::Crawls(3000),
             _ => Mood::Takes,
         }
     }
@@ -105,14 +125,30 @@ struct Visit {
     began: Instant,
 }
 
-async fn serve(
-    tcp: TcpStream,
-    mood: Mood,
-    plant: Option<Plant>,
-    reading: &mut Reading,
-) -> io::Result<()> {
+/// A reading with a fault before it.
+struct Spoilt<'a> {
+    spoiler: Spoiler,
+    reading: &'a mut Reading,
+}
+
+impl Ear for Spoilt<'_> {
+    fn media(&mut self, media: &Media) -> io::Result<()> {
+        let arrived = self.spoiler.pass(media.clone());
+        for media in arrived.ok_or(io::ErrorKind::ConnectionReset)? {
+            self.reading
+                .media(media.kind, media.timestamp, &media.payload);
+        }
+        Ok(())
+    }
+
+    fn goodbye(&mut self) {
+        self.reading.said_goodbye = true;
+    }
+}
+
+/// Serves one connection of the gateway's to its end; an error where that is none that it should have.
+pub async fn serve(tcp: TcpStream, mood: Mood, ear: &mut impl Ear) -> io::Result<()> {
     tcp.set_nodelay(true)?;
-    let mut spoiler = Spoiler::new(plant);
     let mut visit = Visit {
         tcp,
         mood,
@@ -141,20 +177,14 @@ async fn serve(
             Some(ServerEvent::PublishRequested(_)) if matches!(mood, Mood::Denies) => {
                 session.reject_publish(Refusal::Denied, "never");
             }
-            Some(ServerEvent::PublishRequested(_)) => {
+            Some(ServerEvent::PublishRequested(request)) => {
+                ear.begins(&request.name);
                 session.accept_publish();
                 visit.began = Instant::now();
             }
-            Some(ServerEvent::Media(media)) => {
-                let Some(arrived) = spoiler.pass(media) else {
-                    return Err(io::ErrorKind::ConnectionReset.into());
-                };
-                for media in arrived {
-                    reading.media(media.kind, media.timestamp, &media.payload);
-                }
-            }
+            Some(ServerEvent::Media(media)) => ear.media(&media)?,
             Some(ServerEvent::Unpublished(_)) => {
-                reading.said_goodbye = true;
+                ear.goodbye();
                 return visit.hear_out().await;
             }
             None => {
@@ -201,9 +231,9 @@ impl Visit {
                 sleep(pause).await;
                 self.mood = Mood::Takes;
             }
-            Mood::Crawls => {
+            Mood::Crawls(bytes) => {
                 sleep_until(Instant::now() + Duration::from_millis(100)).await;
-                let mut piece = [0; 3000];
+                let mut piece = vec![0; bytes];
                 let read = self.tcp.read(&mut piece).await?;
                 self.inbox.extend_from_slice(&piece[..read]);
                 return Ok(read > 0);
