@@ -1,5 +1,5 @@
-//! A disk without room: rule changes are refused with a word about it, running pushes are not touched, what is to stop stops, and all is well
-//! again once there is room.
+//! A disk that takes nothing more, for want of room or because it has become read-only: rule changes are refused with a word about it, running
+//! pushes are not touched, what is to stop stops, and all is well again once there is room.
 
 use super::common::eventually;
 use super::common::gateway::{Gateway, Site};
@@ -8,7 +8,7 @@ use super::numbered::{Publishing, arrived, assert_nothing_lost, visit};
 use reqwest::{Method, StatusCode};
 use rusqlite::{Connection, OpenFlags};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -93,6 +93,45 @@ impl Drop for FullDisk {
     }
 }
 
+/// A file system that gives itself up and becomes read-only, as one does whose device has failed. It does not come back.
+struct FailingDisk {
+    place: PathBuf,
+}
+
+impl FailingDisk {
+    /// Where this user may make one.
+    fn at(site: &Site) -> Option<Self> {
+        let (place, image) = (site.data(), site.data().with_extension("image"));
+        std::fs::create_dir_all(&place).unwrap();
+        let file = std::fs::File::create(&image).unwrap();
+        file.set_len(16 << 20).unwrap();
+        let run = |program: &str, arguments: &[&str], paths: &[&Path]| {
+            let mut command = Command::new(program);
+            let output = command.args(arguments).args(paths).output();
+            output.is_ok_and(|output| output.status.success())
+        };
+        let is_made = run("mkfs.ext4", &["-q"], &[&image])
+            && run("mount", &["-o", "loop"], &[&image, &place]);
+        is_made.then_some(Self { place })
+    }
+
+    fn fail(&self) {
+        let mut mount = Command::new("mount");
+        let remounted = mount
+            .args(["-o", "remount,abort"])
+            .arg(&self.place)
+            .status();
+        assert!(remounted.unwrap().success());
+        assert!(std::fs::write(self.place.join("probe"), "x").is_err());
+    }
+}
+
+impl Drop for FailingDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.place).status();
+    }
+}
+
 #[tokio::test]
 async fn files_that_may_not_grow_cost_rule_changes_and_nothing_else() {
     let site = Site::new("", "");
@@ -108,52 +147,110 @@ async fn a_full_disk_costs_rule_changes_and_nothing_else() {
     }
 }
 
-async fn live_through(site: &Site, mut shortage: impl Shortage) {
-    let target = Target::start(Behaviour::Records).await;
-    let gateway = site.start().await;
-    gateway.create_rule("cam", &target.url("app/kept")).await;
-    let doomed = gateway.create_rule("cam", &target.url("app/doomed")).await;
-    let publishing = Publishing::start(&gateway, 60).await;
-    arrived(&target, "kept", 20).await;
-    arrived(&target, "doomed", 20).await;
+/// Where the test's user may make one.
+#[tokio::test]
+async fn a_disk_that_becomes_read_only_costs_rule_changes_and_nothing_else() {
+    let site = Site::new("", "");
+    let Some(disk) = FailingDisk::at(&site) else {
+        return;
+    };
+    let scene = Scene::begin(&site).await;
+    disk.fail();
+    scene.refuses_changes("look at the disk").await;
+    scene.publishing.abort();
+    let kept = visit(&scene.target, "kept");
+    assert_nothing_lost(
+        "the push that was left alone",
+        &kept,
+        &scene.publishing.sent,
+    );
+    scene.gateway.sigterm();
+    let (status, output) = scene.gateway.wait(Duration::from_secs(20)).await;
+    assert!(status.success(), "it drains all the same:\n{output}");
+}
 
-    shortage.begin(site, &gateway);
-    let wish = json!({"app": "live", "stream": "cam", "url": target.url("app/new")});
-    let refused = gateway
-        .request(Method::POST, "/v1/rules", Some(wish.clone()))
+/// Two pushes of a stream, of which one is to go.
+struct Scene {
+    target: Target,
+    gateway: Gateway,
+    publishing: Publishing,
+    doomed: String,
+    /// A third one.
+    wish: Value,
+}
+
+impl Scene {
+    async fn begin(site: &Site) -> Self {
+        let target = Target::start(Behaviour::Records).await;
+        let gateway = site.start().await;
+        gateway.create_rule("cam", &target.url("app/kept")).await;
+        let doomed = gateway.create_rule("cam", &target.url("app/doomed")).await;
+        let publishing = Publishing::start(&gateway, 60).await;
+        arrived(&target, "kept", 20).await;
+        arrived(&target, "doomed", 20).await;
+        let wish = json!({"app": "live", "stream": "cam", "url": target.url("app/new")});
+        Self {
+            target,
+            gateway,
+            publishing,
+            doomed,
+            wish,
+        }
+    }
+
+    /// Now that nothing can be stored.
+    async fn refuses_changes(&self, words: &str) {
+        let Self {
+            target, gateway, ..
+        } = self;
+        let wish = Some(self.wish.clone());
+        let refused = gateway.request(Method::POST, "/v1/rules", wish).await;
+        assert_not_stored(&refused, words);
+        let change = json!({"enabled": false});
+        let path = format!("/v1/rules/{}", self.doomed);
+        let refused = gateway.request(Method::PATCH, &path, Some(change)).await;
+        assert_not_stored(&refused, words);
+        assert_eq!(
+            visit(target, "doomed").end,
+            None,
+            "a change that was refused is none"
+        );
+        let (status, answer) = gateway.request(Method::DELETE, &path, None).await;
+        assert_eq!(
+            (status, &answer["stored"]),
+            (StatusCode::OK, &json!(false)),
+            "{answer}"
+        );
+        eventually(
+            "what was deleted stops",
+            Duration::from_secs(10),
+            || async { visit(target, "doomed").end },
+        )
         .await;
-    assert_not_stored(&refused, shortage.words());
-    let change = json!({"enabled": false});
-    let path = format!("/v1/rules/{doomed}");
-    let refused = gateway.request(Method::PATCH, &path, Some(change)).await;
-    assert_not_stored(&refused, shortage.words());
-    assert_eq!(
-        visit(&target, "doomed").end,
-        None,
-        "a change that was refused is none"
-    );
-    let (status, answer) = gateway.request(Method::DELETE, &path, None).await;
-    assert_eq!(
-        (status, &answer["stored"]),
-        (StatusCode::OK, &json!(false)),
-        "{answer}"
-    );
-    eventually(
-        "what was deleted stops",
-        Duration::from_secs(10),
-        || async { visit(&target, "doomed").end },
-    )
-    .await;
-    assert_eq!(visit(&target, "doomed").end, Some(End::Closed));
-    assert_eq!(gateway.status("/readyz").await, Some(StatusCode::OK));
-    let page = gateway.text("/metrics").await;
-    assert!(
-        page.contains("aqueduct_store_errors_total{operation=\"store\"} 2"),
-        "{page}"
-    );
-    assert!(gateway.output().contains("the rules' store is in trouble"));
-    let count = visit(&target, "kept").arrivals.len();
-    arrived(&target, "kept", count + 50).await;
+        assert_eq!(visit(target, "doomed").end, Some(End::Closed));
+        assert_eq!(gateway.status("/readyz").await, Some(StatusCode::OK));
+        let page = gateway.text("/metrics").await;
+        assert!(
+            page.contains("aqueduct_store_errors_total{operation=\"store\"} 2"),
+            "{page}"
+        );
+        assert!(gateway.output().contains("the rules' store is in trouble"));
+        let count = visit(target, "kept").arrivals.len();
+        arrived(target, "kept", count + 50).await;
+    }
+}
+
+async fn live_through(site: &Site, mut shortage: impl Shortage) {
+    let scene = Scene::begin(site).await;
+    shortage.begin(site, &scene.gateway);
+    scene.refuses_changes(shortage.words()).await;
+    let Scene {
+        target,
+        gateway,
+        publishing,
+        doomed,
+        wish,
+    } = scene;
 
     shortage.end(&gateway);
     let (status, rule) = gateway.request(Method::POST, "/v1/rules", Some(wish)).await;
