@@ -58,6 +58,9 @@ fn every_target_has_an_entry_point_and_a_corpus() {
     assert_eq!(names(fuzz().join("corpus")), targets);
     let manifest = fs::read_to_string(fuzz().join("Cargo.toml")).unwrap();
     for target in targets {
+        let entry = fs::read_to_string(fuzz().join(format!("fuzz_targets/{target}.rs"))).unwrap();
+        let call = format!("fuzz_target!(|bytes: &[u8]| aqueduct_fuzz::{target}::run(bytes));");
+        assert!(entry.contains(&call), "{target}");
         assert!(manifest.contains(&format!("path = \"fuzz_targets/{target}.rs\"")));
     }
 }
