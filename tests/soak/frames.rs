@@ -58,13 +58,21 @@ pub fn frame(kind: MediaKind, mark: Mark) -> Bytes {
 
 /// A frame of so many bytes.
 pub fn of_size(kind: MediaKind, mark: Mark, size: usize) -> Bytes {
-    let head: &[u8] = match kind {
-        MediaKind::Audio => &[0xAF, 1],
-        _ if mark.is_key() => &[0x17, 1, 0, 0, 0],
-        _ => &[0x27, 1, 0, 0, 0],
-    };
     let mut payload = BytesMut::with_capacity(size);
-    payload.put_slice(head);
+    match kind {
+        MediaKind::Audio => payload.put_slice(&[0xAF, 1]),
+        // One NAL unit behind its length, which other pictures refer to: none may be left out alone.
+        _ => {
+            let (tag, nal) = if mark.is_key() {
+                (0x17, 0x65)
+            } else {
+                (0x27, 0x41)
+            };
+            payload.put_slice(&[tag, 1, 0, 0, 0]);
+            payload.put_u32(u32::try_from(size - 9).unwrap_or_default());
+            payload.put_u8(nal);
+        }
+    }
     payload.put_u32(mark.session);
     payload.put_u32(mark.number);
     payload.resize(size, mark.number.to_be_bytes()[3]);
@@ -89,7 +97,7 @@ pub fn read(kind: MediaKind, payload: &Bytes) -> Option<Content> {
 
 /// Which frame it says that it is.
 pub fn mark(kind: MediaKind, payload: &Bytes) -> Option<Mark> {
-    let head = if kind == MediaKind::Audio { 2 } else { 5 };
+    let head = if kind == MediaKind::Audio { 2 } else { 10 };
     let number = |at: usize| {
         let bytes = payload.get(head + at..head + at + 4)?;
         Some(u32::from_be_bytes(bytes.try_into().ok()?))
