@@ -419,7 +419,6 @@ fn what_waits_for_its_feature_is_refused_rather_than_ignored() {
         "callback_secret",
         "client_secret",
         "events_url",
-        "environments",
         "secret_id",
         "secret_key",
         "platform",

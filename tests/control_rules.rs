@@ -271,21 +271,21 @@ async fn bounds_apps_and_hosts_are_checked() {
     rules.create(wish("t", "rtmp://h/app/more")).await.unwrap();
 
     let elsewhere = NewRule {
-        app: AppName::parse("other").unwrap(),
+        app: AppName::parse("third").unwrap(),
         ..wish("s", "rtmp://h/app/x")
     };
     let refused = rules.create(elsewhere.clone()).await.unwrap_err();
     assert_eq!(
         refused.to_string(),
-        "there is no app \"other\"; the apps are: live"
+        "there is no app \"third\"; the apps are: live, other"
     );
     rules
-        .replace_fixed(vec![], [AppName::parse("other").unwrap()])
+        .replace_fixed(vec![], [AppName::parse("third").unwrap()])
         .await;
     rules.create(elsewhere).await.unwrap();
 
     let refused = rules.create(NewRule {
-        app: AppName::parse("other").unwrap(),
+        app: AppName::parse("third").unwrap(),
         ..wish("s", "rtmp://refused.example/a/b")
     });
     assert!(matches!(refused.await, Err(CreateError::Refused(_))));

@@ -4,80 +4,14 @@
 
 mod doors;
 
-use aqueduct::api::zego::sign;
 use aqueduct::config::rule_from_command_line;
 use aqueduct::control::{Origin, UrlTemplate};
-use aqueduct::secret::Secret;
 use axum::body::Body;
 use axum::http::Request;
 use doors::Gateway;
+use doors::zego::{Caller, NOW};
 use std::sync::Arc;
 use time::OffsetDateTime;
-
-const NOW: i64 = 1_761_955_200;
-const APP_ID: u32 = 1_234_567_890;
-
-/// Calls one action; each call is a second after the last, so that neither rate nor sequence is in the way.
-struct Caller {
-    gateway: Gateway,
-    calls: std::cell::Cell<i64>,
-}
-
-impl Caller {
-    fn new(gateway: Gateway) -> Self {
-        Self {
-            gateway,
-            calls: 0.into(),
-        }
-    }
-
-    fn target(&self, parameters: &[(&str, &str)]) -> String {
-        let calls = self.calls.get() + 1;
-        self.calls.set(calls);
-        let now = NOW + calls;
-        self.gateway.clock.set_ms(now * 1000);
-        let secret = Secret::new("0123456789abcdef0123456789abcdef");
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        for (name, value) in parameters {
-            query.append_pair(name, value);
-        }
-        if !parameters.iter().any(|(name, _)| *name == "Sequence") {
-            query.append_pair("Sequence", &calls.to_string());
-        }
-        query.append_pair("AppId", &APP_ID.to_string());
-        query.append_pair("SignatureNonce", "4fd24687296dd9f3");
-        query.append_pair("Timestamp", &now.to_string());
-        query.append_pair("SignatureVersion", "2.0");
-        query.append_pair(
-            "Signature",
-            &sign(APP_ID, "4fd24687296dd9f3", &secret, &now.to_string()),
-        );
-        format!("/?{}", query.finish())
-    }
-
-    async fn call(&self, action: &str, stream: &str, url: &str) -> u64 {
-        let target = self.target(&[("Action", action), ("StreamId", stream), ("CDNUrl", url)]);
-        self.gateway.call(&target).await.json()["Code"]
-            .as_u64()
-            .unwrap()
-    }
-
-    async fn create(&self, stream: &str, url: &str) -> u64 {
-        self.call("CreatCDNTransferRule", stream, url).await
-    }
-
-    async fn delete(&self, stream: &str, url: &str) -> u64 {
-        self.call("DeleteCDNTransferRule", stream, url).await
-    }
-
-    fn urls(&self) -> Vec<String> {
-        let rules = self.gateway.rules.list(None);
-        rules
-            .iter()
-            .map(|rule| rule.url.expose().to_owned())
-            .collect()
-    }
-}
 
 #[tokio::test]
 async fn a_relay_is_a_literal_stored_rule() {

@@ -7,10 +7,11 @@ mod doors;
 use std::sync::Arc;
 
 use aqueduct::api::zego::sign;
+use aqueduct::control::TargetState;
 use aqueduct::secret::Secret;
 use axum::body::Body;
 use axum::http::Request;
-use doors::{Answer, Gateway};
+use doors::{Answer, Gateway, stream_status, target_status};
 use serde_json::Value;
 
 fn fixture() -> Value {
@@ -122,6 +123,29 @@ async fn scenarios() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn clear_keeps_what_runs() {
+    let fixture = fixture();
+    let scenario = &list(&fixture, "scenarios_clear")[0];
+    let gateway = Gateway::new();
+    for stream in ["c1", "c2"] {
+        assert_eq!(gateway.add(stream, "rtmp://h/app/s").await.status, 201);
+    }
+    let rules = gateway.rules.list(None);
+    let running = target_status(&rules[0], "live", "c1", TargetState::Live);
+    let pending = target_status(&rules[1], "live", "c2", TargetState::Waiting);
+    *gateway.running.targets.lock().unwrap() = vec![running, pending];
+    *gateway.running.streams.lock().unwrap() = vec![stream_status("live", "c1")];
+    for step in list(scenario, "steps") {
+        gateway.clock.set_ms(step["at_ms"].as_i64().unwrap());
+        let json = send(&gateway, &step["request"]).await.json();
+        assert_eq!(json["Code"], step["expect_code"], "{json}");
+    }
+    let left: Vec<_> = gateway.rules.list(None);
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].stream.as_str(), "c1");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 
-use crate::control::{Clock, Readiness, Rules, Running};
+use crate::control::{Clock, Forbids, History, Readiness, Rules, Running};
 use crate::secret::Secret;
 
 pub use native::{ChangeRule, CreateRule, DeletedRule, Preflight, RuleView, openapi};
@@ -36,6 +36,10 @@ pub struct Doors {
     pub rules: Rules,
     /// What runs.
     pub running: Arc<dyn Running>,
+    /// What may not be published.
+    pub forbids: Forbids,
+    /// What was published.
+    pub history: Arc<History>,
     /// What `/readyz` answers.
     pub readiness: Readiness,
     /// What a reload may change.
@@ -53,8 +57,8 @@ pub struct Settings {
     pub token: Secret,
     /// The names under which the gateway may be asked.
     pub allowed_hosts: AllowedHosts,
-    /// The apps that the ZEGO door opens.
-    pub zego: Vec<zego::Account>,
+    /// The ZEGO door.
+    pub zego: zego::Settings,
 }
 
 /// All routes, behind the checks that hold for every one of them.

@@ -27,7 +27,12 @@ async fn vendors(State(door): State<Arc<Door>>, request: Request) -> Response {
     let query = head.uri.query().unwrap_or_default();
     match is_tencent(&head.headers, query, &body) {
         true => tencent::not_available(),
-        false => door.answer(query, &body).await,
+        false => {
+            let named = head.headers.get(header::HOST);
+            let named = named.and_then(|host| host.to_str().ok());
+            let host = head.uri.authority().map(|host| host.as_str()).or(named);
+            door.answer(host, query, &body).await
+        }
     }
 }
 

@@ -3,9 +3,12 @@
 use super::observe::{Observer, snapshot};
 use super::{AppError, Serve};
 use crate::api::{self, AllowedHosts, Doors, Settings, zego};
-use crate::config::{AppConfig, Config, DuplicatePublisher, Gap, PublishAuth, TlsListenerConfig};
+use crate::config::{
+    AppConfig, Config, DuplicatePublisher, Environment, Gap, PublishAuth, TlsListenerConfig,
+};
 use crate::control::{
-    HostJudge, Live, Phase, Readiness, Rules, SystemClock, ensure_salt, ensure_token,
+    Forbids, History, HostJudge, Live, Phase, Readiness, Rules, SystemClock, UnusedRules,
+    ensure_salt, ensure_token, follow,
 };
 use crate::egress::attempt::Reach;
 use crate::egress::gate::StartGate;
@@ -43,6 +46,9 @@ pub(super) struct Gateway {
     pub(super) readiness: Readiness,
     pub(super) metrics: Arc<Metrics>,
     pub(super) rules: Rules,
+    pub(super) forbids: Forbids,
+    pub(super) history: Arc<History>,
+    pub(super) unused: UnusedRules,
     pub(super) settings: Arc<ArcSwap<Settings>>,
     pub(super) token: Secret,
     pub(super) salt: Secret,
@@ -109,7 +115,8 @@ impl Gateway {
             )),
             tls: client_tls,
         };
-        let (rules, salt) = open_rules(serve, judge(policy, own), Arc::clone(&metrics)).await?;
+        let (rules, store, salt) =
+            open_rules(serve, judge(policy, own), Arc::clone(&metrics)).await?;
         let token = match &config.http.token {
             Some(token) => token.clone(),
             None => ensure_token(&config.store.path)?,
@@ -121,6 +128,12 @@ impl Gateway {
         let observer = Arc::new(Observer::new(Arc::clone(&metrics)));
         let hub = Hub::watched(RingLimits::default(), observer.clone());
         hub.set_terms(terms(config));
+        let forbids = open_forbids(config, Arc::clone(&hub), store).await?;
+        let history = Arc::new(History::new(config.zego.closed_stream_time()));
+        tokio::spawn(follow(Arc::clone(&history), metrics.feed().reader()));
+        rules
+            .limit_streams(config.http.rules_per_stream as usize)
+            .await;
         let apps = Arc::new(ArcSwap::from_pointee(admission(&config.apps)));
         let gate = Arc::new(Gate {
             hub: Arc::clone(&hub),
@@ -148,23 +161,38 @@ impl Gateway {
         let supervisor = tokio::spawn(supervisor.run(gate.drain.clone(), drain_time));
 
         let readiness = Readiness::new();
-        let settings = Arc::new(ArcSwap::from_pointee(door_settings(config, token.clone())));
+        let settings = Arc::new(ArcSwap::from_pointee(door_settings(
+            config,
+            &addresses,
+            token.clone(),
+        )));
         let rendered = {
             let (metrics, hub, board) = (Arc::clone(&metrics), Arc::clone(&hub), board.clone());
             Arc::new(move || metrics.render(&snapshot(&hub, &board)))
         };
+        let running = Arc::new(Live {
+            hub,
+            board,
+            rules: rules.subscribe(),
+            reach,
+            chunk_size: config.egress.chunk_size,
+        });
+        let clock = Arc::new(SystemClock::new());
+        let unused = UnusedRules {
+            rules: rules.clone(),
+            running: running.clone(),
+            history: Arc::clone(&history),
+            clock: clock.clone(),
+            waits: Default::default(),
+        };
         let doors = Doors {
             rules: rules.clone(),
-            running: Arc::new(Live {
-                hub,
-                board,
-                rules: rules.subscribe(),
-                reach,
-                chunk_size: config.egress.chunk_size,
-            }),
+            running,
+            forbids: forbids.clone(),
+            history: Arc::clone(&history),
             readiness: readiness.clone(),
             settings: Arc::clone(&settings),
-            clock: Arc::new(SystemClock::new()),
+            clock,
             metrics: rendered,
         };
         let doors_stop = CancellationToken::new();
@@ -203,6 +231,9 @@ impl Gateway {
             readiness,
             metrics,
             rules,
+            forbids,
+            history,
+            unused,
             settings,
             token,
             salt,
@@ -277,27 +308,48 @@ pub(super) fn fixed_rules(config: &Config, relay: &[UrlTemplate], salt: &Secret)
 }
 
 /// What the configuration says about the doors; the token is the configured one, or the one that was made.
-pub(super) fn door_settings(config: &Config, token: Secret) -> Settings {
-    let allowed_hosts = config.http.allowed_hosts.iter().map(String::as_str);
+pub(super) fn door_settings(config: &Config, addresses: &Addresses, token: Secret) -> Settings {
+    let hosts = |names: &[String]| AllowedHosts::new(names.iter().map(String::as_str));
     Settings {
         token,
-        allowed_hosts: AllowedHosts::new(allowed_hosts),
-        zego: config.apps.iter().filter_map(zego_account).collect(),
+        allowed_hosts: hosts(&config.http.allowed_hosts),
+        zego: zego::Settings {
+            accounts: config.apps.iter().filter_map(zego_account).collect(),
+            hosts: hosts(&config.zego.hosts),
+            strict_stream_ids: config.zego.strict_stream_ids,
+            refuse_replays: config.zego.refuse_replays,
+            publish_server: publish_server(config, addresses.rtmp),
+        },
     }
+}
+
+/// Where publishers reach this gateway: as it was told, else at its listener, where that has one address.
+fn publish_server(config: &Config, rtmp: SocketAddr) -> Option<String> {
+    let advertised = config.rtmp.advertise.as_ref();
+    advertised
+        .map(|url| url.trim_end_matches('/').to_owned())
+        .or_else(|| (!rtmp.ip().is_unspecified()).then(|| format!("rtmp://{rtmp}")))
 }
 
 /// The ZEGO account of an app that has one: a number and a secret.
 fn zego_account(app: &AppConfig) -> Option<zego::Account> {
+    let has = |environment| app.environments.contains(&environment);
+    let key = app.publish_keys.first();
     Some(zego::Account {
-        app: app.name.clone(),
-        app_id: app.app_id?,
-        server_secret: app.server_secret.clone()?,
-        environments: zego::Environments::default(),
+        environments: zego::Environments {
+            production: has(Environment::Production),
+            test: has(Environment::Test),
+        },
+        default_cdn: app.default_cdn.clone(),
+        publish_key: key.filter(|_| app.auth() == PublishAuth::Key).cloned(),
+        ..zego::Account::new(app.name.clone(), app.app_id?, app.server_secret.clone()?)
     })
 }
 
 /// Who may publish.
 pub(super) fn admission(apps: &[AppConfig]) -> Apps {
+    let numbered = |app: &AppConfig| Some((app.app_id?.to_string(), app.name.clone()));
+    let numbers = apps.iter().filter_map(numbered).collect();
     Apps::new(apps.iter().map(|app| {
         let auth = match app.auth() {
             PublishAuth::Key => ingest::PublishAuth::Key(app.publish_keys.clone()),
@@ -305,6 +357,7 @@ pub(super) fn admission(apps: &[AppConfig]) -> Apps {
         };
         (app.name.clone(), auth)
     }))
+    .also_named(numbers)
 }
 
 /// What one address may have of publishers' connections.
@@ -324,6 +377,7 @@ pub(super) fn terms(config: &Config) -> Terms {
             Gap::Compress => GapPolicy::Compress,
             Gap::Wall => GapPolicy::Wall,
         },
+        kick_bar: config.relay.kick_bar(),
     }
 }
 
@@ -345,7 +399,7 @@ async fn open_rules(
     serve: &Serve,
     judge: HostJudge,
     metrics: Arc<Metrics>,
-) -> Result<(Rules, Secret), AppError> {
+) -> Result<(Rules, Arc<SqliteStore>, Secret), AppError> {
     let (config, relay) = (serve.config.clone(), serve.relay.clone());
     let opening = tokio::task::spawn_blocking(move || {
         let path = &config.store.path;
@@ -354,10 +408,21 @@ async fn open_rules(
         let fixed = fixed_rules(&config, &relay, &salt);
         let apps = config.apps.iter().map(|app| app.name.clone());
         let clock = Arc::new(SystemClock::new());
-        let rules = Rules::open(store, fixed, apps, judge, clock, metrics)?;
-        Ok((rules, salt))
+        let rules = Rules::open(store.clone(), fixed, apps, judge, clock, metrics)?;
+        Ok((rules, store, salt))
     });
     opening.await.map_err(std::io::Error::other)?
+}
+
+/// Puts the stored forbids in force before anybody can publish.
+async fn open_forbids(
+    config: &Config,
+    hub: Arc<Hub>,
+    store: Arc<SqliteStore>,
+) -> Result<Forbids, AppError> {
+    let durable = config.zego.durable_forbids;
+    let opening = tokio::task::spawn_blocking(move || Forbids::open(hub, store, durable));
+    Ok(opening.await.map_err(std::io::Error::other)??)
 }
 
 /// What a door may not call, as far as the text tells: private addresses, and ourselves.

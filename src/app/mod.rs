@@ -104,6 +104,11 @@ pub async fn run(serve: Serve) -> Result<(), AppError> {
             _ = upkeep.tick() => {
                 gateway.metrics.upkeep();
                 gateway.rules.store_deletions().await;
+                let most = source.config.zego.unused_rule_time();
+                let deleted = gateway.unused.sweep(most).await;
+                if deleted > 0 {
+                    info!(deleted, "deleted rules whose streams never appeared");
+                }
             }
         }
     }

@@ -277,6 +277,9 @@ fn refusal(why: &NotPublished) -> Option<PublishRefusal> {
         NotPublished::Refused(Refused::WrongKey) => PublishRefusal::Auth,
         NotPublished::Refused(Refused::BadName) => PublishRefusal::Name,
         NotPublished::Claim(ClaimRefused::Busy | ClaimRefused::Awaited) => PublishRefusal::Busy,
+        NotPublished::Claim(ClaimRefused::Forbidden | ClaimRefused::Kicked) => {
+            PublishRefusal::Barred
+        }
         NotPublished::Claim(ClaimRefused::Full) => PublishRefusal::Full,
         NotPublished::ShuttingDown => PublishRefusal::Draining,
         _ => return None,

@@ -53,10 +53,14 @@ async fn apply(gateway: &Gateway, serve: &mut Serve, config: Config) -> Result<(
         .unwrap_or_else(|| gateway.token.clone());
     gateway
         .settings
-        .store(Arc::new(door_settings(&config, token)));
+        .store(Arc::new(door_settings(&config, &gateway.addresses, token)));
     let apps: Vec<_> = config.apps.iter().map(|app| app.name.clone()).collect();
     let fixed = fixed_rules(&config, &serve.relay, &gateway.salt);
     gateway.rules.replace_fixed(fixed, apps).await;
+    let rules_per_stream = config.http.rules_per_stream as usize;
+    gateway.rules.limit_streams(rules_per_stream).await;
+    gateway.forbids.set_durable(config.zego.durable_forbids);
+    gateway.history.keep(config.zego.closed_stream_time());
     for key in needs_restart(&serve.config, &config) {
         warn!(
             key,

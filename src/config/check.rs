@@ -31,6 +31,15 @@ const CONNECTIONS_PER_ADDRESS_MAX: u32 = 1_000_000;
 /// More new connections a second than one machine can shake hands for.
 const CONNECTIONS_PER_SECOND_PER_ADDRESS_MAX: u32 = 10_000;
 
+/// A day. Who shall stay away for longer is forbidden, or loses its key.
+const KICK_BAR_MS_MAX: u64 = 86_400_000;
+
+/// Each is an upload of its own, and a line in every list.
+const RULES_PER_STREAM_MAX: u64 = 1_000;
+
+/// A year.
+const SECONDS_MAX: u64 = 31_536_000;
+
 /// Apps are tenants; each has its own counters.
 const APPS_MAX: usize = 1_000;
 
@@ -44,7 +53,7 @@ const PUBLISH_KEY_BYTES_MAX: usize = 512;
 const RULES_MAX: usize = 10_000;
 
 /// Keys of the contract whose feature this version lacks: the table, and the key in it.
-const NOT_YET: [(&str, &str); 12] = [
+const NOT_YET: [(&str, &str); 11] = [
     ("", "inputs"),
     ("", "cdn_auth"),
     ("apps", "sign_secret"),
@@ -53,7 +62,6 @@ const NOT_YET: [(&str, &str); 12] = [
     ("apps", "callback_secret"),
     ("apps", "client_secret"),
     ("apps", "events_url"),
-    ("apps", "environments"),
     ("apps", "secret_id"),
     ("apps", "secret_key"),
     ("apps", "platform"),
@@ -181,17 +189,21 @@ fn http(config: &Config) -> Result<(), Wrong> {
             );
         }
     }
-    for (index, host) in config.http.allowed_hosts.iter().enumerate() {
-        let plain =
-            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
-        if host.is_empty() || !host.chars().all(plain) {
-            return wrong(
-                item_key("http.allowed_hosts", index),
-                "expected a host name, with or without a port",
-            );
-        }
+    hosts("http.allowed_hosts", &config.http.allowed_hosts)?;
+    hosts("zego.hosts", &config.zego.hosts)
+}
+
+fn hosts(key: &str, hosts: &[String]) -> Result<(), Wrong> {
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    let odd = |host: &String| host.is_empty() || !host.chars().all(plain);
+    match hosts.iter().position(odd) {
+        Some(index) => wrong(
+            item_key(key, index),
+            "expected a host name, with or without a port",
+        ),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn numbers(config: &Config) -> Result<(), Wrong> {
@@ -216,6 +228,20 @@ fn numbers(config: &Config) -> Result<(), Wrong> {
         FLUSH_INTERVAL_MS_MAX,
     )?;
     within("relay.grace_ms", relay.grace_ms, 0, GRACE_MS_MAX)?;
+    within("relay.kick_bar_ms", relay.kick_bar_ms, 0, KICK_BAR_MS_MAX)?;
+    within(
+        "http.rules_per_stream",
+        config.http.rules_per_stream.into(),
+        1,
+        RULES_PER_STREAM_MAX,
+    )?;
+    let zego = &config.zego;
+    for (key, seconds) in [
+        ("zego.closed_stream_seconds", zego.closed_stream_seconds),
+        ("zego.unused_rule_seconds", zego.unused_rule_seconds),
+    ] {
+        within(key, seconds, 0, SECONDS_MAX)?;
+    }
     within("relay.drain_ms", relay.drain_ms, 0, DRAIN_MS_MAX)?;
     chunk_size("egress.chunk_size", egress.chunk_size)?;
     within(
@@ -285,6 +311,9 @@ fn zego(app: &AppConfig, key: &dyn Fn(&str) -> String) -> Result<(), Wrong> {
         }
         (Some(_), None) => wrong(key("app_id"), "app_id needs server_secret beside it"),
         (None, Some(_)) => wrong(key("server_secret"), "server_secret needs app_id beside it"),
+        (None, None) if app.default_cdn.is_some() => {
+            wrong(key("default_cdn"), "default_cdn needs app_id beside it")
+        }
         _ => Ok(()),
     }
 }

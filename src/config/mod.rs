@@ -12,6 +12,7 @@ mod sections;
 mod tree;
 mod typed;
 mod urls;
+mod zego;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -30,6 +31,7 @@ pub use sections::{
     RtmpConfig, RuleConfig, StoreConfig, TlsListenerConfig,
 };
 pub use urls::{RELAY_URLS_VARIABLE, UrlLine, UrlListError, read_url_lines, relay_urls};
+pub use zego::{Environment, ZegoConfig};
 
 use tree::{Entry, Node, Value};
 use typed::Fault;
@@ -55,6 +57,8 @@ pub struct Config {
     pub relay: RelayConfig,
     /// Towards the targets.
     pub egress: EgressConfig,
+    /// The ZEGO door, whatever the app.
+    pub zego: ZegoConfig,
     /// The log.
     pub log: LogConfig,
     /// The RTMP applications; at least one.
@@ -74,6 +78,7 @@ impl Default for Config {
             store: StoreConfig::default(),
             relay: RelayConfig::default(),
             egress: EgressConfig::default(),
+            zego: ZegoConfig::default(),
             log: LogConfig::default(),
             apps: vec![AppConfig::named(AppName::live())],
             rules: Vec::new(),

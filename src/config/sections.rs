@@ -8,6 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 
+use super::zego::Environment;
 use crate::net::permits::{CONNECTIONS_PER_ADDRESS, CONNECTIONS_PER_SECOND_PER_ADDRESS};
 use crate::rule::{AppName, StreamPattern, UrlTemplate};
 use crate::secret::Secret;
@@ -62,6 +63,8 @@ pub struct HttpConfig {
     pub token: Option<Secret>,
     /// Names by which the doors may be called, beside loopback's and the listener's own.
     pub allowed_hosts: Vec<String>,
+    /// How many rules doors may make for one stream name or pattern.
+    pub rules_per_stream: u32,
 }
 
 impl Default for HttpConfig {
@@ -70,6 +73,7 @@ impl Default for HttpConfig {
             listen: loopback(8080),
             token: None,
             allowed_hosts: Vec::new(),
+            rules_per_stream: 20,
         }
     }
 }
@@ -102,6 +106,8 @@ pub struct RelayConfig {
     pub gap: Gap,
     /// What happens to a second publisher of a live stream.
     pub duplicate_publisher: DuplicatePublisher,
+    /// How long a name may not be published after its publisher was kicked, in milliseconds.
+    pub kick_bar_ms: u64,
     /// How long a shutdown may take, in milliseconds.
     pub drain_ms: u64,
 }
@@ -117,6 +123,11 @@ impl RelayConfig {
         Duration::from_millis(self.grace_ms)
     }
 
+    /// [`kick_bar_ms`](Self::kick_bar_ms) as a duration.
+    pub fn kick_bar(&self) -> Duration {
+        Duration::from_millis(self.kick_bar_ms)
+    }
+
     /// [`drain_ms`](Self::drain_ms) as a duration.
     pub fn drain(&self) -> Duration {
         Duration::from_millis(self.drain_ms)
@@ -130,6 +141,7 @@ impl Default for RelayConfig {
             grace_ms: 15_000,
             gap: Gap::Compress,
             duplicate_publisher: DuplicatePublisher::Takeover,
+            kick_bar_ms: 0,
             drain_ms: 5_000,
         }
     }
@@ -198,6 +210,12 @@ pub struct AppConfig {
     /// The ZEGO door's ServerSecret.
     #[serde(default)]
     pub server_secret: Option<Secret>,
+    /// The environments of the ZEGO door that the app has; none: that door is closed to it.
+    #[serde(default = "Environment::all")]
+    pub environments: Vec<Environment>,
+    /// Where the ZEGO door relays a stream whose caller names no address.
+    #[serde(default)]
+    pub default_cdn: Option<UrlTemplate>,
 }
 
 impl AppConfig {
@@ -209,6 +227,8 @@ impl AppConfig {
             publish_keys: Vec::new(),
             app_id: None,
             server_secret: None,
+            environments: Environment::all(),
+            default_cdn: None,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::rule::{AppName, Rule, RuleId, RuleSet, StreamPattern, UrlTemplate};
 type Place = (AppName, StreamPattern);
 
 /// All rules: those that doors made, which the store keeps, and those of configuration and command line.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Book {
     fixed: Vec<Arc<Rule>>,
     /// In the order of their creation.
@@ -18,6 +18,8 @@ pub(super) struct Book {
     places: HashMap<Place, Vec<Arc<Rule>>>,
     /// The number of the last change.
     revision: u64,
+    /// How many rules doors may make for one stream or pattern.
+    rules_per_stream: usize,
 }
 
 /// What became of the rules of configuration and command line when others took their place.
@@ -35,8 +37,8 @@ pub(super) struct Replaced {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TooMany {
     /// One stream or pattern has as many as it may.
-    #[error("this stream already has {MAX_RULES_PER_STREAM} rules; remove one first")]
-    ForStream,
+    #[error("this stream already has {0} rules; remove one first")]
+    ForStream(usize),
     /// The gateway has as many as it may.
     #[error("this gateway already has {MAX_RULES} rules; remove some first")]
     InAll,
@@ -46,8 +48,11 @@ impl Book {
     /// `revision` is the highest that was ever given out, as far as the store knows.
     pub(super) fn new(kept: Vec<Rule>, fixed: Vec<Rule>, revision: u64) -> Self {
         let mut book = Self {
+            fixed: Vec::new(),
+            kept: Vec::new(),
+            places: HashMap::new(),
             revision,
-            ..Self::default()
+            rules_per_stream: MAX_RULES_PER_STREAM,
         };
         for rule in kept {
             book.revision = book.revision.max(rule.revision);
@@ -103,10 +108,15 @@ impl Book {
             .at(app, stream)
             .iter()
             .filter(|rule| !rule.origin.is_read_only());
-        if here.count() >= MAX_RULES_PER_STREAM {
-            return Err(TooMany::ForStream);
+        if here.count() >= self.rules_per_stream {
+            return Err(TooMany::ForStream(self.rules_per_stream));
         }
         Ok(())
+    }
+
+    /// Changes how many rules doors may make for one stream or pattern. Those that are there stay.
+    pub(super) fn limit_streams(&mut self, rules_per_stream: usize) {
+        self.rules_per_stream = rules_per_stream;
     }
 
     /// Takes a new rule, or a changed one in the place of the rule with its id.

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// anew: at this number that takes some 30 ms on a thread that does nothing else.
 pub const MAX_RULES: usize = 50_000;
 
-/// Rules that doors may hold for one stream name or pattern of an app. A publisher's upload is multiplied by this number,
+/// Rules that doors may hold for one stream name or pattern of an app, where the configuration names no other number. A publisher's upload is multiplied by this number,
 /// and nobody has been seen to need more destinations for one stream.
 pub const MAX_RULES_PER_STREAM: usize = 20;
 
@@ -22,3 +22,10 @@ pub const RETRY_FIRST: Duration = Duration::from_secs(1);
 
 /// The longest pause between two tries to store a deletion: a disk that was freed is noticed within this time.
 pub const RETRY_LONGEST: Duration = Duration::from_secs(30);
+
+/// Streams that an app may have forbidden. Each is a name of up to 256 bytes, in memory and in the store.
+pub const MAX_FORBIDS: usize = 10_000;
+
+/// Streams whose last life is remembered, each about 300 bytes; live ones among them. Beyond this number those that ended first
+/// are forgotten early.
+pub const MAX_CLOSED_STREAMS: usize = 20_000;

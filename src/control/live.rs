@@ -75,11 +75,7 @@ impl Running for Live {
     }
 
     fn kick(&self, key: &StreamKey) -> bool {
-        let stream = self.hub.find(key);
-        if let Some(stream) = &stream {
-            stream.kick();
-        }
-        stream.is_some()
+        self.hub.kick(key)
     }
 
     fn preflight(&self, url: TargetUrl, publish: bool) -> BoxFuture<'static, PreflightReport> {

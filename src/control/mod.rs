@@ -4,6 +4,8 @@
 
 mod book;
 mod clock;
+mod forbids;
+mod history;
 pub mod inputs;
 pub mod limits;
 mod live;
@@ -12,6 +14,7 @@ mod readiness;
 mod rules;
 mod status;
 mod token;
+mod unused;
 mod writer;
 
 pub use crate::rule::{
@@ -22,6 +25,8 @@ pub use crate::rule::{
 };
 pub use book::TooMany;
 pub use clock::{Clock, SystemClock};
+pub use forbids::{ForbidError, Forbids};
+pub use history::{History, Life, follow};
 pub use inputs::{InputSettings, Inputs};
 pub use live::Live;
 pub use outcome::{
@@ -35,3 +40,4 @@ pub use status::{
     TargetState, TargetStatus, TrackKind, TrackStatus,
 };
 pub use token::{TOKEN_FILE, TokenError, ensure_salt, ensure_token, read_token, token_path};
+pub use unused::{UnusedRules, Waits};

@@ -151,6 +151,15 @@ impl Rules {
         }
     }
 
+    /// Changes how many rules doors may make for one stream or pattern; [`MAX_RULES_PER_STREAM`](super::limits::MAX_RULES_PER_STREAM)
+    /// until then. Those that are there stay.
+    pub async fn limit_streams(&self, rules_per_stream: usize) {
+        let done = self.write(move |writer| writer.limit_streams(rules_per_stream));
+        if let Err(error) = done.await {
+            tracing::error!(%error, "the number of rules per stream is as it was");
+        }
+    }
+
     /// Asks the store once more to take the deletions that it has not taken, and says how many are left: for the end of the
     /// process.
     pub async fn store_deletions(&self) -> usize {

@@ -223,6 +223,11 @@ impl Writer {
         }
     }
 
+    /// Changes how many rules doors may make for one stream or pattern.
+    pub(super) fn limit_streams(&mut self, rules_per_stream: usize) {
+        self.book.limit_streams(rules_per_stream);
+    }
+
     /// Random, and not yet taken.
     fn new_id(&self) -> Result<RuleId, String> {
         loop {

@@ -72,6 +72,7 @@ pub enum PublishAuth {
 #[derive(Clone, Debug, Default)]
 pub struct Apps {
     by_name: HashMap<AppName, PublishAuth>,
+    other_names: HashMap<String, AppName>,
 }
 
 impl Apps {
@@ -79,6 +80,15 @@ impl Apps {
     pub fn new(apps: impl IntoIterator<Item = (AppName, PublishAuth)>) -> Self {
         Self {
             by_name: apps.into_iter().collect(),
+            other_names: HashMap::new(),
+        }
+    }
+
+    /// Other names by which publishers may call some of them. An app's own name comes first.
+    pub fn also_named(self, other_names: HashMap<String, AppName>) -> Self {
+        Self {
+            other_names,
+            ..self
         }
     }
 
@@ -88,9 +98,11 @@ impl Apps {
             Some((name, query)) => (name, query),
             None => (attempt.name.expose(), ""),
         };
+        let known = |app: AppName| self.by_name.get(&app).map(|auth| (app, auth));
         let auth = AppName::parse(attempt.app)
             .ok()
-            .and_then(|app| self.by_name.get(&app).map(|auth| (app, auth)));
+            .and_then(known)
+            .or_else(|| known(self.other_names.get(attempt.app)?.clone()));
         let shown = [own_query, attempt.query.expose()].map(key_of);
         let Some((app, auth)) = auth else {
             // An unknown app costs the comparison that a known one costs.
@@ -217,6 +229,30 @@ mod tests {
                 Verdict::Refused(Refused::UnknownApp)
             );
         }
+    }
+
+    #[test]
+    fn an_app_is_known_by_its_other_name_unless_another_has_that_name() {
+        let number = |number: &str| (number.to_owned(), AppName::parse("live").unwrap());
+        let apps = apps().also_named([number("1234567890"), number("open")].into());
+        let judge = |app: &str, name: &str| {
+            apps.decide(PublishAttempt {
+                app,
+                name: &Secret::new(name),
+                query: &Secret::new(""),
+                peer: "192.0.2.7:4000".parse().unwrap(),
+            })
+        };
+        let app_of = |verdict| match verdict {
+            Verdict::Allowed { key, .. } => key.app.as_str().to_owned(),
+            Verdict::Refused(refused) => refused.to_string(),
+        };
+        assert_eq!(app_of(judge("1234567890", "cam?key=first")), "live");
+        assert_eq!(
+            judge("1234567890", "cam"),
+            Verdict::Refused(Refused::WrongKey)
+        );
+        assert_eq!(app_of(judge("open", "cam")), "open");
     }
 
     #[test]

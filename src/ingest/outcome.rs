@@ -49,6 +49,14 @@ impl NotPublished {
                 Refusal::Busy,
                 "The stream waits for the publisher that it had: show the same key, or where there is none come from the same address, or later.",
             ),
+            Self::Claim(ClaimRefused::Forbidden) => (
+                Refusal::Rejected,
+                "Publishing this stream is forbidden at the moment.",
+            ),
+            Self::Claim(ClaimRefused::Kicked) => (
+                Refusal::Rejected,
+                "The stream's publisher was sent away a short while ago; come again later.",
+            ),
             Self::Claim(ClaimRefused::Full) => {
                 (Refusal::Rejected, "The gateway takes no more streams.")
             }

@@ -1,5 +1,6 @@
 //! The hub: which streams are live, and who may publish them.
 
+use super::bars::{Barred, Bars};
 use super::grace;
 use super::hold::{Arrival, End};
 use super::limits::STREAMS_MAX;
@@ -13,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// What a publisher showed to be let in; who shows the same may take its stream over.
@@ -54,6 +56,12 @@ pub enum ClaimRefused {
     /// The publisher that it had was lost, and its place is kept for a while.
     #[error("the stream waits for the publisher that it had")]
     Awaited,
+    /// Nobody may publish this name until that is taken back.
+    #[error("publishing this stream is forbidden")]
+    Forbidden,
+    /// Its publisher was kicked, and nobody may publish it for a while.
+    #[error("the stream's publisher was kicked a short while ago")]
+    Kicked,
     /// The gateway carries as many streams as it may.
     #[error("the gateway carries {STREAMS_MAX} streams and takes no more")]
     Full,
@@ -67,6 +75,8 @@ pub struct Terms {
     pub grace: Duration,
     /// What becomes of the time in which nothing came, in streams that begin from now on.
     pub gap: GapPolicy,
+    /// How long a name may not be published after its publisher was kicked.
+    pub kick_bar: Duration,
 }
 
 /// The registry of live streams.
@@ -82,6 +92,7 @@ pub struct Hub {
 #[derive(Default)]
 struct Registry {
     live: HashMap<StreamKey, Arc<Stream>>,
+    bars: Bars,
     next_id: u64,
 }
 
@@ -121,7 +132,7 @@ impl Hub {
     /// Gives the stream to a publisher. The runtime that this is called on becomes the home of a new stream's targets.
     ///
     /// # Errors
-    /// The stream has another publisher that keeps it, or there are too many streams.
+    /// The stream has another publisher that keeps it, its name is barred, or there are too many streams.
     pub fn claim(
         self: &Arc<Self>,
         key: &StreamKey,
@@ -131,6 +142,7 @@ impl Hub {
         let gap = self.terms().gap;
         let producer = {
             let mut registry = self.lock();
+            registry.bars.judge(key, Instant::now())?;
             let standing = registry.live.get(key);
             match standing.map(|stream| stream.hand_over(self, &claim, duplicate)) {
                 Some(Handover::Taken(producer)) => producer,
@@ -155,6 +167,39 @@ impl Hub {
     /// The stream of that name, while it is live.
     pub fn find(&self, key: &StreamKey) -> Option<Arc<Stream>> {
         self.lock().live.get(key).cloned()
+    }
+
+    /// Ends the stream's publish, or the wait for its publisher's return, and bars its name for the time that the [`Terms`] say;
+    /// `false` where there is no such stream.
+    pub fn kick(&self, key: &StreamKey) -> bool {
+        let time = self.terms().kick_bar;
+        let stream = {
+            let mut registry = self.lock();
+            let stream = registry.live.get(key).cloned();
+            if stream.is_some() {
+                registry.bars.kick(key.clone(), Instant::now(), time);
+            }
+            stream
+        };
+        stream.inspect(|stream| stream.kick()).is_some()
+    }
+
+    /// Lets nobody publish this name any more, until [`permit`](Self::permit). Who publishes it is seen off: what was received is
+    /// still delivered.
+    pub fn forbid(&self, key: &StreamKey) {
+        let stream = {
+            let mut registry = self.lock();
+            registry.bars.forbid(key.clone());
+            registry.live.get(key).cloned()
+        };
+        if let Some(stream) = stream {
+            stream.kick();
+        }
+    }
+
+    /// Lets the name be published again, whether it was forbidden or its publisher kicked.
+    pub fn permit(&self, key: &StreamKey) {
+        self.lock().bars.permit(key);
     }
 
     /// All live streams, by name.
@@ -216,6 +261,15 @@ impl Hub {
 
     fn lock(&self) -> MutexGuard<'_, Registry> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<Barred> for ClaimRefused {
+    fn from(barred: Barred) -> Self {
+        match barred {
+            Barred::Forbidden => Self::Forbidden,
+            Barred::Kicked => Self::Kicked,
+        }
     }
 }
 
@@ -344,6 +398,39 @@ mod tests {
             let refused = hub.claim(&key(), claim(credential), policy).err();
             assert_eq!(refused, Some(ClaimRefused::Busy));
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_forbidden_or_kicked_name_is_nobodys() {
+        let hub = Hub::new(RingLimits::default());
+        hub.set_terms(Terms {
+            kick_bar: Duration::from_secs(5),
+            ..Terms::default()
+        });
+        let ask = || hub.claim(&key(), claim(1), DuplicatePolicy::Takeover);
+        assert!(
+            !hub.kick(&key()),
+            "there is no such stream, nothing is barred"
+        );
+        let first = ask().unwrap();
+        assert!(hub.kick(&key()));
+        first.superseded().await;
+        assert_eq!(
+            ask().err(),
+            Some(ClaimRefused::Kicked),
+            "not even who had it"
+        );
+        first.finish();
+        assert_eq!(ask().err(), Some(ClaimRefused::Kicked));
+        tokio::time::advance(Duration::from_secs(5)).await;
+        let second = ask().unwrap();
+        hub.forbid(&key());
+        second.superseded().await;
+        second.finish();
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        assert_eq!(ask().err(), Some(ClaimRefused::Forbidden));
+        hub.permit(&key());
+        assert!(ask().is_ok());
     }
 
     #[tokio::test]

@@ -37,6 +37,10 @@ pub const AUDIO_START_DISTANCE_MS: i64 = 1_000;
 /// publishes from growing the registry for ever.
 pub const STREAMS_MAX: usize = 10_000;
 
+/// Names that are barred because their publisher was kicked, each about 300 bytes. Beyond this number the one that is over first
+/// is published again early.
+pub const KICK_BARS_MAX: usize = 10_000;
+
 /// From here on a target's own clock, in milliseconds, is worth ending its session for: at the next start point it gets another
 /// one, which begins anew. Two hours before 2^31, where receivers with signed clocks see time step back; so a pause of the
 /// longest time of grace, where the wall clock counts, does not leap over it.

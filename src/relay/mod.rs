@@ -5,6 +5,7 @@
 
 mod alarm;
 mod arrivals;
+mod bars;
 pub mod beat;
 pub mod cursor;
 mod grace;

@@ -5,12 +5,13 @@
 
 mod directory;
 mod file;
+mod forbids;
 mod inputs;
 mod sqlite;
 
 use std::path::PathBuf;
 
-use crate::rule::{Rule, RuleId};
+use crate::rule::{Rule, RuleId, StreamKey};
 
 pub use directory::prepare_directory;
 pub use file::FILE_NAME;
@@ -48,6 +49,27 @@ pub trait RuleStore: Send + Sync {
     /// # Errors
     /// The store cannot be read.
     fn max_revision(&self) -> Result<u64, StoreError>;
+}
+
+/// A durable set of the streams that nobody may publish.
+pub trait ForbidStore: Send + Sync {
+    /// All of them.
+    ///
+    /// # Errors
+    /// The store cannot be read, or holds something that is no stream's name.
+    fn forbidden(&self) -> Result<Vec<StreamKey>, StoreError>;
+
+    /// Adds one; that it is there already is fine.
+    ///
+    /// # Errors
+    /// It is not stored.
+    fn forbid(&self, stream: &StreamKey) -> Result<(), StoreError>;
+
+    /// Removes one; that there is none is fine.
+    ///
+    /// # Errors
+    /// It is still stored.
+    fn permit(&self, stream: &StreamKey) -> Result<(), StoreError>;
 }
 
 /// Why a store did not do as told. Nothing of a rule is in here but its id.

@@ -112,6 +112,8 @@ label_set! {
         Name = "name",
         /// The stream has a publisher that stays, or waits for one that was lost.
         Busy = "busy",
+        /// The name is forbidden, or its publisher was kicked a short while ago.
+        Barred = "barred",
         /// The gateway carries as many streams as it may.
         Full = "full",
         /// The gateway is shutting down.

@@ -2,19 +2,23 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
+pub mod zego;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aqueduct::api::{self, AllowedHosts, Connection, Doors, Settings, zego};
+use aqueduct::api::{self, AllowedHosts, Connection, Doors, Settings};
 use aqueduct::control::{
-    AppName, Clock, HostJudge, PreflightReport, PreflightStep, Readiness, Rule, RuleId, Rules,
-    Running, Step, StepResult, StreamKey, StreamState, StreamStatus, TargetState, TargetStatus,
-    TargetUrl, TrackKind, TrackStatus,
+    AppName, Clock, Forbids, History, HostJudge, PreflightReport, PreflightStep, Readiness, Rule,
+    RuleId, Rules, Running, Step, StepResult, StreamKey, StreamState, StreamStatus, TargetState,
+    TargetStatus, TargetUrl, TrackKind, TrackStatus,
 };
+use aqueduct::relay::Hub;
+use aqueduct::relay::ring::RingLimits;
 use aqueduct::secret::Secret;
-use aqueduct::store::{RuleStore, StoreError};
+use aqueduct::store::{ForbidStore, RuleStore, StoreError};
 use aqueduct::telemetry::Metrics;
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -33,6 +37,7 @@ pub const TOKEN: &str = "t0ken";
 #[derive(Default)]
 pub struct MemoryStore {
     pub rules: Mutex<BTreeMap<RuleId, Rule>>,
+    pub forbidden: Mutex<Vec<StreamKey>>,
     pub is_full: AtomicBool,
     pub writes: AtomicUsize,
 }
@@ -93,6 +98,27 @@ impl RuleStore for MemoryStore {
             .map(|rule| rule.revision)
             .max()
             .unwrap_or(0))
+    }
+}
+
+impl ForbidStore for MemoryStore {
+    fn forbidden(&self) -> Result<Vec<StreamKey>, StoreError> {
+        Ok(self.forbidden.lock().unwrap().clone())
+    }
+
+    fn forbid(&self, stream: &StreamKey) -> Result<(), StoreError> {
+        self.write()?;
+        self.forbidden.lock().unwrap().push(stream.clone());
+        Ok(())
+    }
+
+    fn permit(&self, stream: &StreamKey) -> Result<(), StoreError> {
+        self.write()?;
+        self.forbidden
+            .lock()
+            .unwrap()
+            .retain(|other| other != stream);
+        Ok(())
     }
 }
 
@@ -215,6 +241,9 @@ pub struct Gateway {
     pub rules: Rules,
     pub readiness: Readiness,
     pub metrics: Arc<Metrics>,
+    pub hub: Arc<Hub>,
+    pub history: Arc<History>,
+    pub settings: Arc<ArcSwap<Settings>>,
     pub router: Router,
 }
 
@@ -235,10 +264,11 @@ impl Gateway {
         let clock = Arc::new(TestClock::default());
         let live = AppName::parse("live").unwrap();
         let metrics = Arc::new(Metrics::new());
+        let other = AppName::parse("other").unwrap();
         let rules = Rules::open(
             store.clone(),
             fixed,
-            [live.clone()],
+            [live.clone(), other.clone()],
             Self::judge(),
             clock.clone(),
             metrics.clone(),
@@ -249,18 +279,30 @@ impl Gateway {
         let settings = Settings {
             token: Secret::new(TOKEN),
             allowed_hosts: AllowedHosts::new(["relay.example"]),
-            zego: vec![zego::Account {
-                app: live,
-                app_id: 1_234_567_890,
-                server_secret: Secret::new("0123456789abcdef0123456789abcdef"),
-                environments: zego::Environments::default(),
-            }],
+            zego: api::zego::Settings {
+                accounts: vec![
+                    api::zego::Account::new(live, zego::APP_ID, Secret::new(zego::SECRET)),
+                    api::zego::Account::new(
+                        other,
+                        zego::OTHER_APP_ID,
+                        Secret::new(zego::OTHER_SECRET),
+                    ),
+                ],
+                publish_server: Some("rtmp://relay.example:1935".to_owned()),
+                ..api::zego::Settings::default()
+            },
         };
+        let hub = Hub::new(RingLimits::default());
+        let forbids = Forbids::open(hub.clone(), store.clone(), true).unwrap();
+        let history = Arc::new(History::new(Duration::from_secs(600)));
+        let settings = Arc::new(ArcSwap::from_pointee(settings));
         let router = api::router(Doors {
             rules: rules.clone(),
             running: running.clone(),
             readiness: readiness.clone(),
-            settings: Arc::new(ArcSwap::from_pointee(settings)),
+            forbids,
+            history: history.clone(),
+            settings: settings.clone(),
             clock: clock.clone(),
             metrics: Arc::new(|| "process_open_fds 9\n".to_owned()),
         });
@@ -271,8 +313,18 @@ impl Gateway {
             rules,
             readiness,
             metrics,
+            hub,
+            history,
+            settings,
             router,
         }
+    }
+
+    /// Changes what a reload of the configuration would.
+    pub fn configure(&self, change: impl FnOnce(&mut Settings)) {
+        let mut settings = Settings::clone(&self.settings.load());
+        change(&mut settings);
+        self.settings.store(Arc::new(settings));
     }
 
     /// One request from this machine.

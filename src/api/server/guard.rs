@@ -30,6 +30,16 @@ impl AllowedHosts {
         Self(names.into_iter().filter_map(Authority::parse).collect())
     }
 
+    /// Whether no name was given.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether one of the names is what a request's Host header says.
+    pub(crate) fn has(&self, host: &str) -> bool {
+        Authority::parse(host).is_some_and(|asked| self.contains(&asked))
+    }
+
     fn contains(&self, asked: &Authority) -> bool {
         self.0.iter().any(|allowed| {
             allowed.host == asked.host && (allowed.port.is_none() || allowed.port == asked.port)

@@ -2,15 +2,16 @@
 
 use std::borrow::Cow;
 
+use super::action::Action;
 use super::answer::Refusal;
-use super::call::Action;
+
 use super::limits::MAX_CDN_URL_BYTES;
 use crate::control::{TargetUrl, UrlTemplate};
 
 /// A `CDNUrl` without what may differ between two calls about the same relay: query, fragment, the case of scheme and host, a
 /// default port that is written or not, and a slash at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Address {
+pub(crate) struct Address {
     scheme: String,
     host: String,
     port: u16,

@@ -3,8 +3,7 @@
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-
-use super::call::Action;
+use serde_json::Value;
 
 /// The vendor's return codes that this door uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +11,8 @@ use super::call::Action;
 pub enum Code {
     /// Done.
     Ok = 0,
+    /// The request named a host under which this door does not answer.
+    HostWrong = 100_000_000,
     /// `AppId` is missing or no number in 1..=4294967295.
     AppIdFormat = 100_000_001,
     /// `Timestamp` is missing.
@@ -42,6 +43,10 @@ pub enum Code {
     NoProduction = 100_000_016,
     /// The app has no test environment: to the vendor, a service that is not enabled.
     NotEnabled = 100_000_017,
+    /// The gateway does not know where it can be published to.
+    NoPublishNode = 1002,
+    /// Nobody can play streams here.
+    NoPlayNode = 1003,
     /// The rule could not be stored, or its deletion.
     Internal = 5001,
     /// The address is well-formed, but may not be called; or, for a deletion, is not well-formed.
@@ -52,10 +57,20 @@ pub enum Code {
     AddressFormat = 30_001,
     /// More calls in a second than the vendor allows.
     TooFrequent = 30_002,
+    /// A forbid, or its end, could not be stored.
+    NotStored = 30_003,
     /// `IsTest` is neither `true` nor `false`.
     IsTest = 30_004,
     /// `StreamId` is missing or has a character that it cannot have.
     StreamId = 30_009,
+    /// `Type` is neither `push` nor `pull`.
+    DispatchType = 30_010,
+    /// `ClientIP` is no IPv4 address.
+    ClientIp = 30_011,
+    /// Nobody has published the stream, as far as is remembered.
+    StreamUnknown = 41_004,
+    /// The stream was published, and is not any more.
+    StreamClosed = 41_006,
 }
 
 /// Why a call was not carried out.
@@ -64,6 +79,8 @@ pub(super) struct Refusal {
     pub code: Code,
     /// A sentence for whoever reads the caller's log. No URL is in it.
     pub why: String,
+    /// What is told beside the code.
+    pub data: Value,
 }
 
 impl Refusal {
@@ -71,7 +88,12 @@ impl Refusal {
         Self {
             code,
             why: why.into(),
+            data: Value::Null,
         }
+    }
+
+    pub(super) fn with_data(self, data: Value) -> Self {
+        Self { data, ..self }
     }
 }
 
@@ -82,20 +104,20 @@ pub(super) struct Answer {
     code: u32,
     message: String,
     request_id: String,
-    data: Option<()>,
+    data: Value,
 }
 
-impl From<Result<(), Refusal>> for Answer {
-    fn from(outcome: Result<(), Refusal>) -> Self {
-        let (code, message) = match outcome {
-            Ok(()) => (Code::Ok, "ok".to_owned()),
-            Err(Refusal { code, why }) => (code, why),
+impl From<Result<Value, Refusal>> for Answer {
+    fn from(outcome: Result<Value, Refusal>) -> Self {
+        let (code, message, data) = match outcome {
+            Ok(data) => (Code::Ok, "ok".to_owned(), data),
+            Err(Refusal { code, why, data }) => (code, why, data),
         };
         Self {
             code: code as u32,
             message,
             request_id: request_id(),
-            data: None,
+            data,
         }
     }
 }
@@ -114,14 +136,4 @@ fn request_id() -> String {
     // It only tells answers apart; 1 is a poor number for one, and no danger.
     let _ = getrandom::fill(&mut bytes);
     (u64::from_be_bytes(bytes) >> 1).max(1).to_string()
-}
-
-impl Action {
-    /// The code for an address that is not well-formed: 30001 is not in the vendor's table for deletions.
-    pub(super) fn address_format(self) -> Code {
-        match self {
-            Self::Create => Code::AddressFormat,
-            Self::Delete => Code::AddressRefused,
-        }
-    }
 }

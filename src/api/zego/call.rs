@@ -2,29 +2,12 @@
 
 use time::OffsetDateTime;
 
+use super::action::Action;
 use super::answer::{Code, Refusal};
 use super::limits::{MAX_NONCE_CHARS, TIMESTAMP_TOLERANCE_SECONDS};
 use super::parameters::Parameters;
 use super::signature::is_signed;
-use super::{Account, Environment};
-
-/// What can be asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Action {
-    Create,
-    Delete,
-}
-
-impl Action {
-    /// Case-sensitive. The vendor spells the first one without its second e; the other spelling is what people type.
-    fn parse(name: &str) -> Option<Self> {
-        match name {
-            "CreatCDNTransferRule" | "CreateCDNTransferRule" => Some(Self::Create),
-            "DeleteCDNTransferRule" => Some(Self::Delete),
-            _ => None,
-        }
-    }
-}
+use super::{Account, Environment, Settings};
 
 /// A request whose sender is known.
 #[derive(Debug)]
@@ -32,13 +15,19 @@ pub(super) struct Call<'a> {
     pub action: Action,
     pub account: &'a Account,
     pub environment: Environment,
+    /// What tells this call from any other, so far as its caller keeps to the rules.
+    pub nonce: &'a str,
+    /// In Unix seconds.
+    pub timestamp: i64,
+    /// Whether a `StreamId` may have the documented characters only.
+    pub strict_stream_ids: bool,
 }
 
 impl<'a> Call<'a> {
     /// Checks the common parameters. The first mistake in this order is the one that is answered.
     pub(super) fn check(
-        parameters: &Parameters,
-        accounts: &'a [Account],
+        parameters: &'a Parameters,
+        settings: &'a Settings,
         now: OffsetDateTime,
     ) -> Result<Self, Refusal> {
         let action = parameters
@@ -79,7 +68,8 @@ impl<'a> Call<'a> {
             }
             None => return Err(empty(Code::SignatureVersionEmpty, "SignatureVersion")),
         }
-        let account = accounts
+        let account = settings
+            .accounts
             .iter()
             .find(|account| account.app_id == app_id)
             .ok_or_else(|| {
@@ -102,13 +92,21 @@ impl<'a> Call<'a> {
         ) {
             return Err(wrong("Signature is wrong"));
         }
-        let environment = environment(parameters)?;
-        is_enabled(account, environment)?;
         Ok(Self {
             action,
             account,
-            environment,
+            environment: Environment::Production,
+            nonce,
+            timestamp,
+            strict_stream_ids: settings.strict_stream_ids,
         })
+    }
+
+    /// Checks what follows the signature: which environment is meant, and whether the app has it.
+    pub(super) fn in_environment(mut self, parameters: &Parameters) -> Result<Self, Refusal> {
+        self.environment = environment(parameters)?;
+        is_enabled(self.account, self.environment)?;
+        Ok(self)
     }
 }
 
@@ -142,12 +140,17 @@ fn environment(parameters: &Parameters) -> Result<Environment, Refusal> {
 }
 
 fn is_enabled(account: &Account, environment: Environment) -> Result<(), Refusal> {
+    let has = account.environments;
     match environment {
-        Environment::Production if !account.environments.production => Err(Refusal::new(
+        _ if !has.production && !has.test => Err(Refusal::new(
+            Code::NotEnabled,
+            "this app is not open to this door",
+        )),
+        Environment::Production if !has.production => Err(Refusal::new(
             Code::NoProduction,
             "this app has no production environment",
         )),
-        Environment::Test if !account.environments.test => Err(Refusal::new(
+        Environment::Test if !has.test => Err(Refusal::new(
             Code::NotEnabled,
             "this app has no test environment",
         )),

@@ -17,11 +17,9 @@ pub(super) const MAX_CDN_URL_BYTES: usize = 2048;
 /// The window in which calls are counted.
 pub(super) const RATE_WINDOW: Duration = Duration::from_secs(1);
 
-/// Calls of one action in that window, in the production environment of an app.
-pub(super) const RATE_PRODUCTION: usize = 10;
-
-/// Calls of one action in that window, in its test environment.
-pub(super) const RATE_TEST: usize = 5;
-
 /// For how long an accepted `Sequence` holds back smaller ones.
 pub(super) const SEQUENCE_WINDOW: Duration = Duration::from_secs(10);
+
+/// Calls of one app that are remembered where repeated ones are refused, each about 120 bytes. An app that makes more within the
+/// twenty minutes in which a signature may count is told to slow down: forgetting one would let it pass again.
+pub(super) const MAX_REMEMBERED_CALLS: usize = 100_000;

@@ -1,33 +1,55 @@
-//! The ZEGO door: the relay actions of the vendor's server API, version 2.
+//! The ZEGO door: the actions of the vendor's server API, version 2, that a relay's user combines.
 //!
 //! A caller signs each request with its app's secret and gets HTTP status 200 with a code in the body, whatever the outcome.
 //! `docs/zego.md` says what holds where the vendor's documents are silent.
 
-mod actions;
+mod action;
 mod address;
 mod answer;
 mod call;
+mod dispatch;
 mod limits;
 mod parameters;
 mod rate;
+mod relays;
+mod replay;
 mod sequence;
 mod signature;
 mod stream_id;
+mod streams;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
 
 pub use answer::Code;
 pub use signature::sign;
 
+use self::action::Action;
 use self::answer::{Answer, Refusal};
 use self::call::Call;
 use self::parameters::Parameters;
 use super::Doors;
-use crate::control::AppName;
+use super::server::AllowedHosts;
+use crate::control::{AppName, UrlTemplate};
 use crate::secret::Secret;
+
+/// What the configuration says about this door.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The apps that it opens.
+    pub accounts: Vec<Account>,
+    /// The only hosts under which it answers; empty: all under which the gateway does.
+    pub hosts: AllowedHosts,
+    /// Whether a `StreamId` may have the documented characters only.
+    pub strict_stream_ids: bool,
+    /// Whether a signature counts once.
+    pub refuse_replays: bool,
+    /// Where publishers reach the gateway, as `rtmp://host:port`, where that is known.
+    pub publish_server: Option<String>,
+}
 
 /// One app as the vendor's callers know it.
 #[derive(Clone, Debug)]
@@ -40,6 +62,24 @@ pub struct Account {
     pub server_secret: Secret,
     /// Which of the vendor's environments it has.
     pub environments: Environments,
+    /// Where a stream goes whose relay names no address.
+    pub default_cdn: Option<UrlTemplate>,
+    /// What a publisher has to show, for push URLs that are handed out; none where nothing is asked for.
+    pub publish_key: Option<Secret>,
+}
+
+impl Account {
+    /// An account with both environments, and nothing that is optional.
+    pub fn new(app: AppName, app_id: u32, server_secret: Secret) -> Self {
+        Self {
+            app,
+            app_id,
+            server_secret,
+            environments: Environments::default(),
+            default_cdn: None,
+            publish_key: None,
+        }
+    }
 }
 
 /// The environments of an app. Streams of the test environment carry a prefix in their names, so both may share one RTMP
@@ -63,7 +103,7 @@ impl Default for Environments {
 
 /// Which environment a call is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Environment {
+pub(crate) enum Environment {
     Production,
     Test,
 }
@@ -79,6 +119,7 @@ pub(super) struct Door {
 #[derive(Default)]
 struct Ledger {
     rates: Mutex<rate::Rates>,
+    replays: Mutex<replay::Replays>,
     /// Held from the check of a sequence number until its call is carried out, so that an app's calls count in one order.
     sequences: tokio::sync::Mutex<sequence::Sequences>,
 }
@@ -91,29 +132,53 @@ impl Door {
         }
     }
 
-    /// Answers one request: the raw query, and the body, which is empty for a GET.
-    pub(super) async fn answer(&self, query: &str, body: &[u8]) -> Response {
-        let outcome = self.carry_out(query, body).await;
+    /// Answers one request: the host that it names, the raw query, and the body, which is empty for a GET.
+    pub(super) async fn answer(&self, host: Option<&str>, query: &str, body: &[u8]) -> Response {
+        let outcome = self.carry_out(host, query, body).await;
         Answer::from(outcome).into_response()
     }
 
-    async fn carry_out(&self, query: &str, body: &[u8]) -> Result<(), Refusal> {
-        let parameters = Parameters::read(query, body)?;
+    async fn carry_out(
+        &self,
+        host: Option<&str>,
+        query: &str,
+        body: &[u8],
+    ) -> Result<Value, Refusal> {
         let settings = self.doors.settings.load_full();
-        let call = Call::check(&parameters, &settings.zego, self.doors.clock.now())?;
+        let settings = &settings.zego;
+        if !settings.hosts.is_empty() && !host.is_some_and(|host| settings.hosts.has(host)) {
+            let why = "this gateway does not answer under the host that the request names";
+            return Err(Refusal::new(Code::HostWrong, why));
+        }
+        let parameters = Parameters::read(query, body)?;
+        let now = self.doors.clock.now();
+        let call = Call::check(&parameters, settings, now)?;
         let ledger = self.ledger(call.account.app_id);
-        let now = self.doors.clock.elapsed();
-        let counted = ledger
-            .rates
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .count(call.environment, call.action, now);
-        counted?;
-        actions::run(&self.doors, &ledger, &call, &parameters).await
+        if settings.refuse_replays {
+            lock(&ledger.replays).note(call.nonce, call.timestamp, now.unix_timestamp())?;
+        }
+        let call = call.in_environment(&parameters)?;
+        let elapsed = self.doors.clock.elapsed();
+        lock(&ledger.rates).count(call.environment, call.action, elapsed)?;
+        match call.action {
+            Action::Create | Action::Delete | Action::Clear => {
+                relays::run(&self.doors, &ledger, &call, &parameters).await
+            }
+            Action::Dispatch | Action::DispatchHost => {
+                dispatch::run(&call, &parameters, settings.publish_server.as_deref())
+            }
+            Action::Describe | Action::Forbid | Action::Resume => {
+                streams::run(&self.doors, &call, &parameters).await
+            }
+        }
     }
 
     fn ledger(&self, app_id: u32) -> Arc<Ledger> {
-        let mut ledgers = self.ledgers.lock().unwrap_or_else(PoisonError::into_inner);
-        ledgers.entry(app_id).or_default().clone()
+        lock(&self.ledgers).entry(app_id).or_default().clone()
     }
+}
+
+/// What a ledger holds is whole after every step, so a panic elsewhere leaves it as good as it was.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,9 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use super::Environment;
+use super::action::Action;
 use super::answer::{Code, Refusal};
-use super::call::Action;
-use super::limits::{RATE_PRODUCTION, RATE_TEST, RATE_WINDOW};
+
+use super::limits::RATE_WINDOW;
 
 /// The last calls of one app, per environment and action. Every call with a valid signature counts, one that is refused for
 /// its rate too.
@@ -21,10 +22,7 @@ impl Rates {
         action: Action,
         now: Duration,
     ) -> Result<(), Refusal> {
-        let most = match environment {
-            Environment::Production => RATE_PRODUCTION,
-            Environment::Test => RATE_TEST,
-        };
+        let most = action.rate(environment);
         let calls = self.0.entry((environment, action)).or_default();
         calls.push_back(now);
         // The oldest of these is the only one that decides.
@@ -72,9 +70,22 @@ mod tests {
     #[test]
     fn environments_and_actions_are_counted_apart() {
         let mut rates = Rates::default();
-        for (environment, most) in [(Environment::Production, 10), (Environment::Test, 5)] {
-            for action in [Action::Create, Action::Delete] {
-                let passed = (0..20).filter(|_| rates.count(environment, action, ms(5)).is_ok());
+        for environment in [Environment::Production, Environment::Test] {
+            for (action, production, test) in [
+                (Action::Create, 10, 5),
+                (Action::Delete, 10, 5),
+                (Action::Clear, 10, 5),
+                (Action::Dispatch, 40, 40),
+                (Action::DispatchHost, 40, 40),
+                (Action::Describe, 40, 10),
+                (Action::Forbid, 20, 5),
+                (Action::Resume, 20, 5),
+            ] {
+                let most = match environment {
+                    Environment::Production => production,
+                    Environment::Test => test,
+                };
+                let passed = (0..60).filter(|_| rates.count(environment, action, ms(5)).is_ok());
                 assert_eq!(passed.count(), most);
             }
         }
@@ -92,7 +103,7 @@ mod tests {
                 }
             }
             for (i, at) in passed.iter().enumerate() {
-                prop_assert!(passed.iter().skip(i).take_while(|&later| later - at < 1000).count() <= RATE_TEST);
+                prop_assert!(passed.iter().skip(i).take_while(|&later| later - at < 1000).count() <= 5);
             }
         }
     }

@@ -1,31 +1,77 @@
 //! What may be a `StreamId`, and which environment it belongs to.
 
 use super::answer::{Code, Refusal};
+use super::call::Call;
 use super::limits::MAX_STREAM_ID_CHARS;
+use super::parameters::Parameters;
 use super::{Account, Environment};
 use crate::control::StreamName;
 
 /// What the names of test streams begin with; the app's number and another `-` follow.
 const TEST_PREFIX: &str = "zegotest-";
 
-/// Characters beside letters and digits. What the vendor's own check allows, less what breaks URLs or RTMP names.
+/// Characters beside letters and digits that are wide.
 const MARKS: &[u8] = b"-_.~!@$^*()+=,;'`";
 
+/// The `StreamId` of a call.
+pub(super) fn read(call: &Call<'_>, parameters: &Parameters) -> Result<StreamName, Refusal> {
+    let characters = match call.strict_stream_ids {
+        true => Characters::Documented,
+        false => Characters::Wide,
+    };
+    let text = parameters.find("StreamId");
+    parse(text, call.account, call.environment, characters)
+}
+
+/// Which environment a stream's name says that it belongs to.
+pub(crate) fn environment_of(name: &str) -> Environment {
+    match name.starts_with(TEST_PREFIX) {
+        true => Environment::Test,
+        false => Environment::Production,
+    }
+}
+
+/// What a `StreamId` may be made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Characters {
+    /// Letters, digits, `-` and `_`: what the vendor's documents say.
+    Documented,
+    /// What its own programs let through as well, less what breaks URLs or RTMP names.
+    Wide,
+}
+
+impl Characters {
+    fn have(self, byte: u8) -> bool {
+        byte.is_ascii_alphanumeric()
+            || match self {
+                Self::Documented => matches!(byte, b'-' | b'_'),
+                Self::Wide => MARKS.contains(&byte),
+            }
+    }
+
+    fn why(self) -> &'static str {
+        match self {
+            Self::Documented => "StreamId is not 1 to 256 letters, digits, - and _",
+            Self::Wide => {
+                "StreamId is not 1 to 256 letters, digits and characters of - _ . ~ ! @ $ ^ * ( ) + = , ; ' `"
+            }
+        }
+    }
+}
+
 /// Reads a `StreamId`.
-pub(super) fn parse(
+pub(crate) fn parse(
     text: Option<&str>,
     account: &Account,
     environment: Environment,
+    characters: Characters,
 ) -> Result<StreamName, Refusal> {
     let refused = |why: &str| Refusal::new(Code::StreamId, why);
     let text = text
         .filter(|text| !text.is_empty())
         .ok_or_else(|| refused("StreamId is missing"))?;
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || MARKS.contains(&byte);
-    if text.len() > MAX_STREAM_ID_CHARS || !text.bytes().all(is_plain) {
-        return Err(refused(
-            "StreamId is not 1 to 256 letters, digits and characters of - _ . ~ ! @ $ ^ * ( ) + = , ; ' `",
-        ));
+    if text.len() > MAX_STREAM_ID_CHARS || !text.bytes().all(|byte| characters.have(byte)) {
+        return Err(refused(characters.why()));
     }
     let ours = format!("{TEST_PREFIX}{}-", account.app_id);
     match environment {
@@ -34,7 +80,7 @@ pub(super) fn parse(
                 "with IsTest=true the StreamId has to begin with zegotest-<AppId>-",
             ));
         }
-        Environment::Production if text.starts_with(TEST_PREFIX) => {
+        Environment::Production if environment_of(text) == Environment::Test => {
             return Err(refused(
                 "a StreamId of the test environment needs IsTest=true",
             ));
@@ -50,11 +96,23 @@ mod tests {
     use crate::control::AppName;
 
     fn account() -> Account {
-        Account {
-            app: AppName::parse("live").unwrap(),
-            app_id: 12,
-            server_secret: "s".into(),
-            environments: super::super::Environments::default(),
+        Account::new(AppName::parse("live").unwrap(), 12, "s".into())
+    }
+
+    fn read(name: Option<&str>, environment: Environment) -> bool {
+        parse(name, &account(), environment, Characters::Wide).is_ok()
+    }
+
+    #[test]
+    fn strict_names_have_the_documented_characters_only() {
+        for (name, passes) in [("Rtc-01_a", true), ("rtc.01", false), ("rtc@01", false)] {
+            let strict = parse(
+                Some(name),
+                &account(),
+                Environment::Production,
+                Characters::Documented,
+            );
+            assert_eq!(strict.is_ok(), passes, "{name}");
         }
     }
 
@@ -82,13 +140,9 @@ mod tests {
             ("zegotest-12-a", false),
             ("zegotest-", false),
         ] {
-            assert_eq!(
-                parse(Some(name), &account(), Environment::Production).is_ok(),
-                passes,
-                "{name}"
-            );
+            assert_eq!(read(Some(name), Environment::Production), passes, "{name}");
         }
-        assert!(parse(None, &account(), Environment::Production).is_err());
+        assert!(!read(None, Environment::Production));
     }
 
     #[test]
@@ -100,11 +154,7 @@ mod tests {
             ("zegotest-12a", false),
             ("a", false),
         ] {
-            assert_eq!(
-                parse(Some(name), &account(), Environment::Test).is_ok(),
-                passes,
-                "{name}"
-            );
+            assert_eq!(read(Some(name), Environment::Test), passes, "{name}");
         }
     }
 }

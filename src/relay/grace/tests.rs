@@ -21,7 +21,11 @@ pub const AUDIO: &[u8] = &[0xAF, 1, 0x21];
 /// A hub that waits for [`GRACE`].
 pub fn hub(gap: GapPolicy) -> Arc<Hub> {
     let hub = Hub::new(RingLimits::default());
-    hub.set_terms(Terms { grace: GRACE, gap });
+    hub.set_terms(Terms {
+        grace: GRACE,
+        gap,
+        ..Terms::default()
+    });
     hub
 }
 
