@@ -12,6 +12,7 @@ pub mod egress;
 pub mod ingest;
 pub mod media;
 pub mod net;
+pub mod notify;
 pub mod relay;
 pub mod rtmp;
 pub mod rule;

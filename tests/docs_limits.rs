@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules that are there for their bounds: every public constant of theirs is on the page.
-const WHOLE: [&str; 7] = [
+const WHOLE: [&str; 8] = [
     "rtmp::limits",
     "media::timeline::limits",
     "relay::limits",
@@ -15,6 +15,7 @@ const WHOLE: [&str; 7] = [
     "net::rate",
     "api::server::limits",
     "control::limits",
+    "notify::limits",
 ];
 
 fn root() -> &'static Path {

@@ -221,6 +221,20 @@ label_set! {
 }
 
 label_set! {
+    /// What became of a notification.
+    NotificationResult {
+        /// Its receiver took it.
+        Delivered = "delivered",
+        /// It was tried as often as it may.
+        GivenUp = "given_up",
+        /// Too many waited before it.
+        QueueFull = "queue_full",
+        /// The gateway, or the configuration that wished for it, came to its end.
+        Ending = "ending",
+    }
+}
+
+label_set! {
     /// What the store failed at.
     StoreOperation {
         /// Opening the store.
@@ -266,5 +280,6 @@ mod tests {
         check::<Rejection>();
         check::<Setback>();
         check::<StoreOperation>();
+        check::<NotificationResult>();
     }
 }

@@ -11,8 +11,8 @@ use metrics_process::Collector;
 
 use super::feed::Feed;
 use super::labels::{
-    DropReason, Label, PublishEnd, PublishRefusal, Rejection, RepairKind, Role, Setback,
-    StoreOperation,
+    DropReason, Label, NotificationResult, PublishEnd, PublishRefusal, Rejection, RepairKind, Role,
+    Setback, StoreOperation,
 };
 use super::series::{Counters, Register};
 use super::snapshot::{Page, Snapshot};
@@ -53,12 +53,16 @@ pub struct Metrics {
     pub(super) target_failures: Counters<Setback>,
     pub(super) target_switches: Counters<Role>,
     pub(super) store_errors: Counters<StoreOperation>,
+    pub(super) notifications: Counters<NotificationResult>,
+    pub(super) notification_retries: Counter,
     pub(super) panics: Counter,
     pub(super) last_reload_successful: Gauge,
     pub(super) last_reload_success: Gauge,
     /// Lines that strangers can cause: refused connections and publishes.
     pub(super) stranger_lines: Throttle,
     pub(super) accept_lines: Throttle,
+    /// Lines about receivers that are away.
+    pub(super) notification_lines: Throttle,
     pub(super) feed: Arc<Feed>,
     process: Collector,
     recorder: PrometheusRecorder,
@@ -163,6 +167,15 @@ impl Metrics {
                 "operation",
                 "Operations that the rules' store failed at.",
             ),
+            notifications: register.counters(
+                "aqueduct_notifications_total",
+                "result",
+                "Callbacks, events and webhooks, by what became of them.",
+            ),
+            notification_retries: register.counter(
+                "aqueduct_notification_retries_total",
+                "Tries to deliver a callback, an event or a webhook that failed and are made again.",
+            ),
             panics: register.counter(
                 "aqueduct_panics_total",
                 "Faults of the program itself, each of which ended one task.",
@@ -179,6 +192,7 @@ impl Metrics {
             ),
             stranger_lines: Throttle::new(10, 50),
             accept_lines: Throttle::new(1, 1),
+            notification_lines: Throttle::new(1, 20),
             feed: Feed::new(),
             process,
             page: recorder.handle(),
@@ -258,6 +272,11 @@ mod tests {
             ("aqueduct_publish_rejected_total", PublishRefusal::ALL.len()),
             ("aqueduct_egress_lag_seconds_bucket", LAG_BUCKETS.len() + 1),
             ("aqueduct_egress_lag_seconds_count", 1),
+            (
+                "aqueduct_notifications_total",
+                NotificationResult::ALL.len(),
+            ),
+            ("aqueduct_notification_retries_total", 1),
             ("aqueduct_panics_total", 1),
         ] {
             assert_eq!(zeros.get(name), Some(&count), "{name} in {page}");

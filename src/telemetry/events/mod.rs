@@ -5,6 +5,7 @@
 //! that target's key, a publisher's name loses its query.
 
 mod gateway;
+mod notification;
 mod publish;
 mod target;
 
@@ -14,6 +15,7 @@ mod tests;
 pub use gateway::{
     ConfigReloaded, Panicked, RuleChanged, RuleCreated, RuleDeleted, RulesWait, StoreTrouble,
 };
+pub use notification::{NotificationEnded, NotificationFailed};
 pub use publish::{
     AcceptFailed, CallerRefused, Callers, ConnectionRejected, PublishEnded, PublishRefused,
     PublishStarted, PublisherAwaited, PublisherGivenUp, StreamEnded,
