@@ -286,7 +286,11 @@ async fn what_becomes_of_a_stream_is_told_once_and_in_order() {
     let told = Arc::new(Told::default());
     let hub = Hub::watched(RingLimits::default(), told.clone());
     let gap = GapPolicy::Compress;
-    hub.set_terms(Terms { grace: GRACE, gap });
+    hub.set_terms(Terms {
+        grace: GRACE,
+        gap,
+        ..Terms::default()
+    });
     drop(publish(&hub));
     // It returns, is lost again, and stays away.
     let (stream, _consumer) = lost(&hub);
