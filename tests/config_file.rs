@@ -417,7 +417,6 @@ fn what_waits_for_its_feature_is_refused_rather_than_ignored() {
         "publish_hook",
         "callback_url",
         "callback_secret",
-        "client_secret",
         "events_url",
         "secret_id",
         "secret_key",

@@ -4,6 +4,7 @@
 
 mod auth;
 mod body;
+pub mod client;
 mod headers;
 mod native;
 mod problem;
@@ -24,7 +25,9 @@ use crate::secret::Secret;
 
 pub use native::{ChangeRule, CreateRule, DeletedRule, Preflight, RuleView, openapi};
 pub use problem::{Problem, ProblemBody};
-pub use server::{AllowedHosts, Connection, Limits, Serve, connection_limits, limits, serve};
+pub use server::{
+    AllowedHosts, Connection, Limits, Origins, Serve, connection_limits, limits, serve,
+};
 
 /// Renders the metrics in Prometheus' text format.
 pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
@@ -57,6 +60,8 @@ pub struct Settings {
     pub token: Secret,
     /// The names under which the gateway may be asked.
     pub allowed_hosts: AllowedHosts,
+    /// The web pages' origins that may ask the client door.
+    pub client_origins: Origins,
     /// The ZEGO door.
     pub zego: zego::Settings,
 }
@@ -67,6 +72,7 @@ pub fn router(doors: Doors) -> Router {
     Router::new()
         .merge(native::routes(&doors))
         .merge(root::routes(&doors))
+        .merge(client::routes(&doors))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
         .layer(guard)

@@ -2,7 +2,7 @@
 
 use super::observe::{Observer, snapshot};
 use super::{AppError, Serve};
-use crate::api::{self, AllowedHosts, Doors, Settings, zego};
+use crate::api::{self, AllowedHosts, Doors, Origins, Settings, zego};
 use crate::config::{
     AppConfig, Config, DuplicatePublisher, Environment, Gap, PublishAuth, TlsListenerConfig,
 };
@@ -313,6 +313,7 @@ pub(super) fn door_settings(config: &Config, addresses: &Addresses, token: Secre
     Settings {
         token,
         allowed_hosts: hosts(&config.http.allowed_hosts),
+        client_origins: Origins::new(config.http.client_origins.iter().cloned()),
         zego: zego::Settings {
             accounts: config.apps.iter().filter_map(zego_account).collect(),
             hosts: hosts(&config.zego.hosts),
@@ -341,6 +342,7 @@ fn zego_account(app: &AppConfig) -> Option<zego::Account> {
             test: has(Environment::Test),
         },
         default_cdn: app.default_cdn.clone(),
+        client_secret: app.client_secret.clone(),
         publish_key: key.filter(|_| app.auth() == PublishAuth::Key).cloned(),
         ..zego::Account::new(app.name.clone(), app.app_id?, app.server_secret.clone()?)
     })

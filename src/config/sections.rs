@@ -63,6 +63,8 @@ pub struct HttpConfig {
     pub token: Option<Secret>,
     /// Names by which the doors may be called, beside loopback's and the listener's own.
     pub allowed_hosts: Vec<String>,
+    /// Origins of web pages that may ask the client door, as `https://host[:port]`.
+    pub client_origins: Vec<String>,
     /// How many rules doors may make for one stream name or pattern.
     pub rules_per_stream: u32,
 }
@@ -73,6 +75,7 @@ impl Default for HttpConfig {
             listen: loopback(8080),
             token: None,
             allowed_hosts: Vec::new(),
+            client_origins: Vec::new(),
             rules_per_stream: 20,
         }
     }
@@ -210,6 +213,9 @@ pub struct AppConfig {
     /// The ZEGO door's ServerSecret.
     #[serde(default)]
     pub server_secret: Option<Secret>,
+    /// What the app's clients sign with at the client door.
+    #[serde(default)]
+    pub client_secret: Option<Secret>,
     /// The environments of the ZEGO door that the app has; none: that door is closed to it.
     #[serde(default = "Environment::all")]
     pub environments: Vec<Environment>,
@@ -227,6 +233,7 @@ impl AppConfig {
             publish_keys: Vec::new(),
             app_id: None,
             server_secret: None,
+            client_secret: None,
             environments: Environment::all(),
             default_cdn: None,
         }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aqueduct::api::{self, AllowedHosts, Connection, Doors, Settings};
+use aqueduct::api::{self, AllowedHosts, Connection, Doors, Origins, Settings};
 use aqueduct::control::{
     AppName, Clock, Forbids, History, HostJudge, PreflightReport, PreflightStep, Readiness, Rule,
     RuleId, Rules, Running, Step, StepResult, StreamKey, StreamState, StreamStatus, TargetState,
@@ -279,6 +279,7 @@ impl Gateway {
         let settings = Settings {
             token: Secret::new(TOKEN),
             allowed_hosts: AllowedHosts::new(["relay.example"]),
+            client_origins: Origins::new(["https://www.example.com".to_owned()]),
             zego: api::zego::Settings {
                 accounts: vec![
                     api::zego::Account::new(live, zego::APP_ID, Secret::new(zego::SECRET)),

@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, Version, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::Connection;
-use crate::api::Settings;
 use crate::api::problem::Problem;
+use crate::api::{Settings, client};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -46,12 +46,14 @@ impl AllowedHosts {
         })
     }
 
-    /// Judges one request.
-    fn judge(&self, request: &Request) -> Result<(), Problem> {
+    /// Judges one request. The origins are those whose pages may ask the client door.
+    fn judge(&self, request: &Request, origins: &Origins) -> Result<(), Problem> {
         let connection = request.extensions().get::<Connection>();
+        let is_invited = request.uri().path() == client::PATH && origins.invite(request.headers());
         let host = match asked_host(request)? {
             Some(host) => host,
             // HTTP/1.0 has no Host, no browser speaks it, and simple health checks do.
+            None if request.version() == Version::HTTP_10 && is_invited => return Ok(()),
             None if request.version() == Version::HTTP_10 => {
                 return self.judge_origin(None, request.headers());
             }
@@ -66,7 +68,10 @@ impl AllowedHosts {
                  Add the name to allowed_hosts in the [http] section.",
             ));
         }
-        self.judge_origin(Some(&host), request.headers())
+        match is_invited {
+            true => Ok(()),
+            false => self.judge_origin(Some(&host), request.headers()),
+        }
     }
 
     fn judge_origin(&self, host: Option<&Authority>, headers: &HeaderMap) -> Result<(), Problem> {
@@ -96,13 +101,43 @@ impl AllowedHosts {
     }
 }
 
+/// Origins of web pages, each as a browser writes it: `https://host[:port]`.
+#[derive(Clone, Debug, Default)]
+pub struct Origins(Arc<[String]>);
+
+impl Origins {
+    /// Takes them as they stand in `[http] client_origins`.
+    pub fn new(origins: impl IntoIterator<Item = String>) -> Self {
+        Self(origins.into_iter().collect())
+    }
+
+    /// Whether an Origin header says one of them.
+    pub(crate) fn have(&self, origin: &HeaderValue) -> bool {
+        self.0
+            .iter()
+            .any(|ours| ours.as_bytes() == origin.as_bytes())
+    }
+
+    /// Whether a request comes from a page of one of them.
+    fn invite(&self, headers: &HeaderMap) -> bool {
+        let mut named = headers.get_all(header::ORIGIN).iter();
+        let first = named.next();
+        first.is_some_and(|origin| self.have(origin)) && named.next().is_none()
+    }
+}
+
 /// The middleware.
 pub(crate) async fn guard(
     State(settings): State<Arc<ArcSwap<Settings>>>,
     request: Request,
     next: Next,
 ) -> Response {
-    let verdict = settings.load().allowed_hosts.judge(&request);
+    let verdict = {
+        let settings = settings.load();
+        settings
+            .allowed_hosts
+            .judge(&request, &settings.client_origins)
+    };
     match verdict {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
@@ -225,8 +260,9 @@ mod tests {
             beyond_loopback: true,
         });
         let hosts = AllowedHosts::new(allowed.iter().copied());
+        let origins = Origins::new(["https://www.example.com".to_owned()]);
         hosts
-            .judge(&request)
+            .judge(&request, &origins)
             .map_or_else(|problem| problem.status().as_u16(), |()| 200)
     }
 
@@ -310,6 +346,36 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_is_invited_reaches_the_client_door_and_no_other() {
+        for (host, origin, path, status) in [
+            ("localhost", "https://www.example.com", client::PATH, 200),
+            (
+                "localhost",
+                "https://www.example.com:444",
+                client::PATH,
+                403,
+            ),
+            ("localhost", "http://www.example.com", client::PATH, 403),
+            ("localhost", "https://www.example.com", "/v1/rules", 403),
+            ("localhost", "https://www.example.com", "/", 403),
+            ("evil.example", "https://www.example.com", client::PATH, 403),
+        ] {
+            let headers = [
+                ("host", host),
+                ("origin", origin),
+                ("sec-fetch-site", "cross-site"),
+            ];
+            assert_eq!(ask(&headers, path, &[]), status, "{host} {origin} {path}");
+        }
+        let twice = [
+            ("host", "localhost"),
+            ("origin", "https://www.example.com"),
+            ("origin", "https://evil.example"),
+        ];
+        assert_eq!(ask(&twice, client::PATH, &[]), 403);
+    }
+
+    #[test]
     fn fetch_sites() {
         for (site, status) in [
             ("same-origin", 200),
@@ -327,6 +393,10 @@ mod tests {
     fn old_http_without_a_host_is_no_browser() {
         let request = Request::builder().version(Version::HTTP_10).uri("/healthz");
         let request = request.body(Body::empty()).unwrap();
-        assert!(AllowedHosts::default().judge(&request).is_ok());
+        assert!(
+            AllowedHosts::default()
+                .judge(&request, &Origins::default())
+                .is_ok()
+        );
     }
 }

@@ -8,8 +8,8 @@ mod guard;
 mod idle;
 pub mod limits;
 
-pub use guard::AllowedHosts;
 pub(crate) use guard::guard;
+pub use guard::{AllowedHosts, Origins};
 
 use std::net::SocketAddr;
 use std::sync::Arc;

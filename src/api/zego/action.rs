@@ -5,7 +5,7 @@ use super::answer::Code;
 
 /// The actions that this door knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Action {
+pub(crate) enum Action {
     /// Relays a stream to an address.
     Create,
     /// Ends the relay to an address.

@@ -49,10 +49,14 @@ pub enum Code {
     NoPlayNode = 1003,
     /// The rule could not be stored, or its deletion.
     Internal = 5001,
+    /// What a client shows does not let it do this.
+    AuthenticationFailed = 5003,
     /// The address is well-formed, but may not be called; or, for a deletion, is not well-formed.
     AddressRefused = 5004,
     /// `Sequence` is missing, no number, or not larger than the last one; or the stream has as many rules as it may.
     InvalidRequest = 5005,
+    /// More calls in a second than a client's app may make.
+    ClientTooFrequent = 5007,
     /// The address is not well-formed.
     AddressFormat = 30_001,
     /// More calls in a second than the vendor allows.
@@ -75,7 +79,7 @@ pub enum Code {
 
 /// Why a call was not carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     pub code: Code,
     /// A sentence for whoever reads the caller's log. No URL is in it.
     pub why: String,
@@ -84,7 +88,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    pub(super) fn new(code: Code, why: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, why: impl Into<String>) -> Self {
         Self {
             code,
             why: why.into(),

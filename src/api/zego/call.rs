@@ -7,7 +7,7 @@ use super::answer::{Code, Refusal};
 use super::limits::{MAX_NONCE_CHARS, TIMESTAMP_TOLERANCE_SECONDS};
 use super::parameters::Parameters;
 use super::signature::is_signed;
-use super::{Account, Environment, Settings};
+use super::{Account, Characters, Environment, Settings};
 
 /// A request whose sender is known.
 #[derive(Debug)]
@@ -19,8 +19,8 @@ pub(super) struct Call<'a> {
     pub nonce: &'a str,
     /// In Unix seconds.
     pub timestamp: i64,
-    /// Whether a `StreamId` may have the documented characters only.
-    pub strict_stream_ids: bool,
+    /// What a `StreamId` may be made of.
+    pub characters: Characters,
 }
 
 impl<'a> Call<'a> {
@@ -98,7 +98,7 @@ impl<'a> Call<'a> {
             environment: Environment::Production,
             nonce,
             timestamp,
-            strict_stream_ids: settings.strict_stream_ids,
+            characters: settings.characters(),
         })
     }
 
@@ -139,7 +139,8 @@ fn environment(parameters: &Parameters) -> Result<Environment, Refusal> {
     }
 }
 
-fn is_enabled(account: &Account, environment: Environment) -> Result<(), Refusal> {
+/// Whether the app has this environment.
+pub(crate) fn is_enabled(account: &Account, environment: Environment) -> Result<(), Refusal> {
     let has = account.environments;
     match environment {
         _ if !has.production && !has.test => Err(Refusal::new(

@@ -24,11 +24,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
+pub(super) use action::Action;
 pub use answer::Code;
+pub(super) use answer::Refusal;
+pub(super) use call::is_enabled;
+pub(super) use rate::Rates;
+pub(super) use relays::{Relays, Wish};
 pub use signature::sign;
+pub(super) use stream_id::{
+    Characters, environment_of, parse as parse_stream_id, without_test_prefix,
+};
 
-use self::action::Action;
-use self::answer::{Answer, Refusal};
+use self::answer::Answer;
 use self::call::Call;
 use self::parameters::Parameters;
 use super::Doors;
@@ -51,6 +58,16 @@ pub struct Settings {
     pub publish_server: Option<String>,
 }
 
+impl Settings {
+    /// What a `StreamId` may be made of.
+    pub(super) fn characters(&self) -> Characters {
+        match self.strict_stream_ids {
+            true => Characters::Documented,
+            false => Characters::Wide,
+        }
+    }
+}
+
 /// One app as the vendor's callers know it.
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -64,6 +81,8 @@ pub struct Account {
     pub environments: Environments,
     /// Where a stream goes whose relay names no address.
     pub default_cdn: Option<UrlTemplate>,
+    /// What its clients sign with; none where they cannot.
+    pub client_secret: Option<Secret>,
     /// What a publisher has to show, for push URLs that are handed out; none where nothing is asked for.
     pub publish_key: Option<Secret>,
 }
@@ -77,6 +96,7 @@ impl Account {
             server_secret,
             environments: Environments::default(),
             default_cdn: None,
+            client_secret: None,
             publish_key: None,
         }
     }

@@ -12,11 +12,11 @@ use super::limits::RATE_WINDOW;
 /// The last calls of one app, per environment and action. Every call with a valid signature counts, one that is refused for
 /// its rate too.
 #[derive(Debug, Default)]
-pub(super) struct Rates(HashMap<(Environment, Action), VecDeque<Duration>>);
+pub(crate) struct Rates(HashMap<(Environment, Action), VecDeque<Duration>>);
 
 impl Rates {
     /// Counts a call at `now`; refuses it where there were as many before it within the window as there may be.
-    pub(super) fn count(
+    pub(crate) fn count(
         &mut self,
         environment: Environment,
         action: Action,

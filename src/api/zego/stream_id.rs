@@ -15,12 +15,8 @@ const MARKS: &[u8] = b"-_.~!@$^*()+=,;'`";
 
 /// The `StreamId` of a call.
 pub(super) fn read(call: &Call<'_>, parameters: &Parameters) -> Result<StreamName, Refusal> {
-    let characters = match call.strict_stream_ids {
-        true => Characters::Documented,
-        false => Characters::Wide,
-    };
     let text = parameters.find("StreamId");
-    parse(text, call.account, call.environment, characters)
+    parse(text, call.account, call.environment, call.characters)
 }
 
 /// Which environment a stream's name says that it belongs to.
@@ -29,6 +25,16 @@ pub(crate) fn environment_of(name: &str) -> Environment {
         true => Environment::Test,
         false => Environment::Production,
     }
+}
+
+/// A stream's name without what is put in front of it in the app's test environment.
+pub(crate) fn without_test_prefix<'a>(name: &'a str, account: &Account) -> &'a str {
+    let prefix = test_prefix(account);
+    name.strip_prefix(&prefix).unwrap_or(name)
+}
+
+fn test_prefix(account: &Account) -> String {
+    format!("{TEST_PREFIX}{}-", account.app_id)
 }
 
 /// What a `StreamId` may be made of.
@@ -73,7 +79,7 @@ pub(crate) fn parse(
     if text.len() > MAX_STREAM_ID_CHARS || !text.bytes().all(|byte| characters.have(byte)) {
         return Err(refused(characters.why()));
     }
-    let ours = format!("{TEST_PREFIX}{}-", account.app_id);
+    let ours = test_prefix(account);
     match environment {
         Environment::Test if text.strip_prefix(&ours).is_none_or(str::is_empty) => {
             return Err(refused(
