@@ -435,10 +435,6 @@ fn what_waits_for_its_feature_is_refused_rather_than_ignored() {
             "a.toml:1:3: inputs: this version does not have inputs yet",
         ),
         (
-            "[[cdn_auth]]\nkey = \"KEY\"",
-            "a.toml:1:3: cdn_auth: this version does not have cdn_auth yet",
-        ),
-        (
             "[[apps]]\nname = \"a\"\npublish_auth = \"signed\"",
             "a.toml:3:16: apps[0].publish_auth: this version does not have \"signed\" yet",
         ),
@@ -684,5 +680,108 @@ proptest! {
         if let Err(error) = Config::load(Some(path.path()), []) {
             prop_assert!(!error.to_string().contains('\n'));
         }
+    }
+}
+
+#[test]
+fn push_authentication_is_checked_and_its_keys_are_masked() {
+    let files = Files::new();
+    let key = "this scheme does not know the key";
+    for (text, complaint) in [
+        (
+            "host = \"h\"\nkey = \"KEY\"",
+            "cdn_auth[0]: the key scheme is missing",
+        ),
+        (
+            "scheme = \"tencent\"\nkey = \"KEY\"",
+            "cdn_auth[0]: the key host is missing",
+        ),
+        (
+            "host = \"h:1935\"\nscheme = \"tencent\"\nkey = \"KEY\"",
+            "cdn_auth[0].host: expected the host of a target's URL, such as push.example.com, without a port",
+        ),
+        (
+            "host = \"h\"\nscheme = \"tencent\"",
+            "cdn_auth[0].scheme: this scheme needs a key beside it",
+        ),
+        (
+            "host = \"h\"\nscheme = \"none\"\nkey = \"KEY\"",
+            &format!("cdn_auth[0].key: {key}"),
+        ),
+        (
+            "host = \"h\"\nscheme = \"alibaba-a\"\nkey = \"KEY\"\nhex_case = \"upper\"",
+            &format!("cdn_auth[0].hex_case: {key}"),
+        ),
+        (
+            "host = \"h\"\nscheme = \"tencent\"\nkey = \"KEY\"\ntext = \"{key}\"",
+            &format!("cdn_auth[0].text: {key}"),
+        ),
+        (
+            "host = \"h\"\nscheme = \"tencent\"\nkey = \"KEY\"\nttl_seconds = 0",
+            "cdn_auth[0].ttl_seconds: the number must be from 1 to 31622400",
+        ),
+        (
+            "host = \"h\"\nscheme = \"wangsu\"\nkey = \"KEY\"\ntext = \"{time}{path}\"",
+            "cdn_auth[0].text: it needs {key}",
+        ),
+        (
+            "host = \"h\"\nscheme = \"wangsu\"\nkey = \"KEY\"\nquery = \"ws={key}\"",
+            "cdn_auth[0].query: braces stand around hash and time only",
+        ),
+        (
+            "host = \"h\"\nscheme = \"static-query\"\nkey = \"?KEY\"",
+            "cdn_auth[0].key: a key has 1 to 1024 bytes and no spaces or control characters; a fixed query no ? or #",
+        ),
+        (
+            "host = \"h\"\nscheme = \"none\"\n[[cdn_auth]]\nhost = \"H\"\nscheme = \"none\"",
+            "cdn_auth[1].host: an earlier section has the same host",
+        ),
+    ] {
+        let told = files.complaint(&format!("[[cdn_auth]]\n{text}"));
+        assert!(
+            told.starts_with("a.toml:") && told.ends_with(complaint),
+            "{told}"
+        );
+    }
+    let told = files.complaint("[[cdn_auth]]\nhost = \"h\"\nscheme = \"huawei-c\"\nkey = \"KEY\"");
+    assert!(
+        told.starts_with("a.toml:3:10: cdn_auth[0].scheme: "),
+        "{told}"
+    );
+    assert!(!told.contains("KEY"), "{told}");
+
+    let config = files.load(
+        "[[cdn_auth]]\nhost = \"h\"\nscheme = \"huawei-d\"\nkey = \"KEY\"\nbackup_key = \"KEY\"\nttl_seconds = 60\n\
+         [[cdn_auth]]\nhost = \"::1\"\nscheme = \"static-query\"\nkey = \"a=KEY&b=1\"\n\
+         [[cdn_auth]]\nhost = \"ivs.example\"\nscheme = \"none\"",
+    );
+    let config = config.unwrap();
+    assert!(!config.masked_toml().contains("KEY"));
+    assert!(!format!("{config:?}").contains("KEY"));
+    let auth = config.cdn_auth();
+    assert_eq!(auth.of("H").unwrap().ttl_seconds, 60);
+    assert!(auth.of("::1").is_some());
+}
+
+/// What a scheme means where nothing but its key is said.
+#[test]
+fn a_token_of_each_scheme_has_the_time_that_its_vendor_means() {
+    let files = Files::new();
+    for (scheme, ttl_seconds) in [
+        ("tencent", 86_400),
+        ("huawei-b", 86_400),
+        ("wangsu", 86_400),
+        ("alibaba-a", 0),
+        ("huawei-a", 0),
+        ("huawei-d", 0),
+        ("static-query", 0),
+    ] {
+        let text = format!("[[cdn_auth]]\nhost = \"h\"\nscheme = \"{scheme}\"\nkey = \"KEY\"");
+        let config = files.load(&text).unwrap();
+        assert_eq!(
+            config.cdn_auth().of("h").unwrap().ttl_seconds,
+            ttl_seconds,
+            "{scheme}"
+        );
     }
 }

@@ -69,6 +69,7 @@ async fn no_canary_is_seen_anywhere() {
          [log]\nlevel = \"trace\"\n\
          [[apps]]\nname = \"live\"\npublish_keys = [\"canary-publish-key\"]\n\
          app_id = 1234567890\nserver_secret = \"canary-server-secret-0123456789a\"\n\
+         [[cdn_auth]]\nhost = \"127.0.0.1\"\nscheme = \"static-query\"\nkey = \"cdn=canary-cdn-token\"\n\
          [[rules]]\napp = \"live\"\nstream = \"cam\"\nurl = \"{}\"\nbackup_url = \"{}\"\n",
         echoes.url("app/canary-in-path?auth=canary-in-query/x"),
         refuses.url("app/canary-backup?sign=canary-backup"),

@@ -25,7 +25,7 @@ use crate::net::resolve::SystemResolver;
 use crate::net::tls;
 use crate::relay::ring::RingLimits;
 use crate::relay::{Hub, Shards, Terms, Tick};
-use crate::rule::{AppName, Rule, UrlTemplate};
+use crate::rule::{AppName, CdnAuth, Rule, UrlTemplate};
 use crate::secret::Secret;
 use crate::store::SqliteStore;
 use crate::telemetry::Metrics;
@@ -55,6 +55,7 @@ pub(super) struct Gateway {
     pub(super) apps: Arc<ArcSwap<Apps>>,
     pub(super) gate: Arc<Gate>,
     pub(super) permits: Permits,
+    pub(super) cdn_auth: Arc<ArcSwap<CdnAuth>>,
     pub(super) rtmps_tls: Option<Arc<ArcSwap<ServerConfig>>>,
     pub(super) https_tls: Option<Arc<ArcSwap<ServerConfig>>>,
     pub(super) addresses: Addresses,
@@ -107,6 +108,7 @@ impl Gateway {
                 .flatten()
                 .collect(),
         );
+        let cdn_auth = Arc::new(ArcSwap::from_pointee(config.cdn_auth()));
         let reach = Reach {
             dialer: Arc::new(Dialer::new(
                 Arc::new(SystemResolver::new()),
@@ -114,6 +116,7 @@ impl Gateway {
                 Arc::clone(&own),
             )),
             tls: client_tls,
+            auth: Arc::clone(&cdn_auth),
         };
         let (rules, store, salt) =
             open_rules(serve, judge(policy, own), Arc::clone(&metrics)).await?;
@@ -240,6 +243,7 @@ impl Gateway {
             apps,
             gate,
             permits,
+            cdn_auth,
             rtmps_tls,
             https_tls,
             addresses,

@@ -13,6 +13,7 @@ use crate::net::tls;
 use crate::relay::Hub;
 use crate::relay::ring::RingLimits;
 use crate::rule::{RuleSet, TargetUrl};
+use arc_swap::ArcSwap;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -40,6 +41,7 @@ pub async fn preflight(
         reach: Reach {
             dialer: Arc::new(dialer),
             tls: tls::client_config(&roots)?,
+            auth: Arc::new(ArcSwap::from_pointee(config.cdn_auth())),
         },
         chunk_size: config.egress.chunk_size,
     };

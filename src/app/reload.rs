@@ -46,6 +46,7 @@ async fn apply(gateway: &Gateway, serve: &mut Serve, config: Config) -> Result<(
         .store(reject, Ordering::Relaxed);
     gateway.permits.limit_addresses(address_limits(&config));
     gateway.gate.hub.set_terms(terms(&config));
+    gateway.cdn_auth.store(Arc::new(config.cdn_auth()));
     let token = config
         .http
         .token

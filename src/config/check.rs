@@ -53,9 +53,8 @@ const PUBLISH_KEY_BYTES_MAX: usize = 512;
 const RULES_MAX: usize = 10_000;
 
 /// Keys of the contract whose feature this version lacks: the table, and the key in it.
-const NOT_YET: [(&str, &str); 10] = [
+const NOT_YET: [(&str, &str); 9] = [
     ("", "inputs"),
-    ("", "cdn_auth"),
     ("apps", "sign_secret"),
     ("apps", "publish_hook"),
     ("apps", "callback_url"),
@@ -72,7 +71,7 @@ pub(super) struct Wrong {
     pub reason: String,
 }
 
-fn wrong<T>(key: impl Into<String>, reason: impl Into<String>) -> Result<T, Wrong> {
+pub(super) fn wrong<T>(key: impl Into<String>, reason: impl Into<String>) -> Result<T, Wrong> {
     Err(Wrong {
         key: key.into(),
         reason: reason.into(),
@@ -121,7 +120,8 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
             .or_else(|reason| wrong("egress.ca_certificates", reason))?;
     }
     apps(config)?;
-    rules(config)
+    rules(config)?;
+    super::cdn_auth::check(&config.cdn_auth)
 }
 
 fn listeners(config: &Config) -> Result<(), Wrong> {
@@ -273,7 +273,7 @@ fn numbers(config: &Config) -> Result<(), Wrong> {
     )
 }
 
-fn within(key: &str, number: u64, min: u64, max: u64) -> Result<(), Wrong> {
+pub(super) fn within(key: &str, number: u64, min: u64, max: u64) -> Result<(), Wrong> {
     if (min..=max).contains(&number) {
         return Ok(());
     }

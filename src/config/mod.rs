@@ -3,6 +3,7 @@
 //! `config/aqueduct.toml` shows every key; `docs/configuration.md` tells about them. An unknown key is an error, and so is one
 //! that this version cannot honour yet: nothing that somebody wrote down is ignored. A mistake is one line with its place.
 
+mod cdn_auth;
 mod certificates;
 mod check;
 mod env;
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::rule::AppName;
 
 pub use crate::telemetry::{LogConfig, LogFormat};
+pub use cdn_auth::{CdnAuthConfig, CdnScheme};
 pub use env::{PREFIX, environment};
 pub use report::{ConfigError, Mistake, Source};
 pub use rules::rule_from_command_line;
@@ -66,6 +68,9 @@ pub struct Config {
     /// Rules that nobody can change through a door.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleConfig>,
+    /// What CDNs want to see beside a stream's name, for each of their domains.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cdn_auth: Vec<CdnAuthConfig>,
 }
 
 impl Default for Config {
@@ -82,6 +87,7 @@ impl Default for Config {
             log: LogConfig::default(),
             apps: vec![AppConfig::named(AppName::live())],
             rules: Vec::new(),
+            cdn_auth: Vec::new(),
         }
     }
 }

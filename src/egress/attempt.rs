@@ -1,6 +1,7 @@
 //! One attempt: from a URL to a target that takes media, through redirects and rounds of authentication.
 
 use super::failure::Failure;
+use super::signing::{Place, Signing};
 use super::transport::Transport;
 use crate::net::dial::Dialer;
 use crate::net::tls;
@@ -9,8 +10,9 @@ use crate::rtmp::handshake;
 use crate::rtmp::limits::{AUTH_ROUNDS_MAX, HANDSHAKE_TIMEOUT, REDIRECTS_MAX};
 use crate::rtmp::session::Stage;
 use crate::rtmp::session::client::{ClientConfig, ClientEvent, ClientSession, Enhanced, Redirect};
-use crate::rule::{Scheme, TargetUrl};
+use crate::rule::{CdnAuth, Scheme, TargetUrl};
 use crate::secret::Secret;
+use arc_swap::ArcSwap;
 use bytes::BytesMut;
 use rustls::ClientConfig as TlsConfig;
 use std::sync::Arc;
@@ -31,6 +33,8 @@ pub struct Reach {
     pub dialer: Arc<Dialer>,
     /// The roots that targets' certificates are checked against.
     pub tls: Arc<TlsConfig>,
+    /// What CDNs want to see beside a stream's name; a reload puts others in.
+    pub auth: Arc<ArcSwap<CdnAuth>>,
 }
 
 /// What is said to the target.
@@ -76,7 +80,7 @@ pub struct Established<W = Transport> {
     pub session: ClientSession,
     /// What the target sent and the session has not read.
     pub inbox: BytesMut,
-    /// Where it is: the rule's target, or where that has sent us.
+    /// Where it is: the rule's target, or where that has sent us, with the token that was shown there.
     pub place: TargetUrl,
 }
 
@@ -97,18 +101,31 @@ impl Reach {
         &self,
         url: &TargetUrl,
         manner: &Manner,
-        mut watch: impl FnMut(Step, &TargetUrl),
+        mut watch: impl FnMut(Step, &Place),
     ) -> Result<Established, Failure> {
-        let mut url = url.clone();
+        let first = url;
+        let mut url = first.clone();
         let (mut redirects, mut rounds) = (0, 0);
         let mut auth_query = None;
+        let mut signing = Signing::new(self.auth.load_full());
         loop {
+            let place = signing.place(&url);
+            let mut at = Step::Dial;
+            let mut watch_place = |step| {
+                at = step;
+                watch(step, &place);
+            };
             let answer = self
-                .connect(&url, manner, auth_query.take(), &mut |step| {
-                    watch(step, &url)
-                })
-                .await
-                .map_err(|failure| failure.masked(&url))?;
+                .connect(&place.url, manner, auth_query.take(), &mut watch_place)
+                .await;
+            let answer = match answer {
+                Ok(answer) => answer,
+                Err(failure) if signing.turns_to_backup_key(&place, at, &failure) => {
+                    (url, rounds) = (first.clone(), 0);
+                    continue;
+                }
+                Err(failure) => return Err(failure.masked(&place.url)),
+            };
             match answer {
                 Answer::Consent(established) => return Ok(*established),
                 Answer::Redirect(redirect) => {

@@ -14,10 +14,12 @@ mod probe;
 mod pump;
 pub mod push;
 mod retries;
+mod signing;
 pub mod status;
 pub mod supervisor;
 pub mod transport;
 
 pub use push::{Egress, Watch};
+pub use signing::Place;
 pub use status::{Board, TargetState};
 pub use supervisor::Supervisor;

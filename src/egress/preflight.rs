@@ -2,11 +2,15 @@
 
 use super::attempt::{Depth, Manner, Reach, Step};
 use super::failure::Failure;
+use super::signing::Place;
 use crate::net::close::close_gracefully;
 use crate::rule::TargetUrl;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout};
+
+/// Said where there is one; what it is, is a secret.
+const ADDED: &str = "the push authentication of [[cdn_auth]] is added to the stream's name";
 
 /// How long the goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -71,7 +75,10 @@ pub async fn preflight(
         depth,
     };
     let mut begun: Vec<(Step, Instant)> = Vec::new();
-    let mut place = url.clone();
+    let mut place = Place {
+        url: url.clone(),
+        is_signed: false,
+    };
     let reached = reach
         .establish(url, &manner, |step, at| {
             if step == Step::Dial {
@@ -121,13 +128,19 @@ fn rung(step: Step) -> Rung {
     }
 }
 
-fn found(step: Step, place: &TargetUrl) -> String {
-    let port = place.port_or_default();
+fn found(step: Step, place: &Place) -> String {
+    let (host, port) = (place.url.host(), place.url.port_or_default());
     match step {
         Step::Dial => format!("connected to port {port}"),
-        Step::Tls => format!("the certificate is valid for {}", place.host()),
+        Step::Tls => format!("the certificate is valid for {host}"),
         Step::Handshake => "the target speaks RTMP".to_owned(),
+        Step::Connect if place.is_signed => {
+            format!("the target accepts the app; {ADDED}")
+        }
         Step::Connect => "the target accepts the app".to_owned(),
+        Step::Publish if place.is_signed => {
+            format!("the target accepts the stream key; {ADDED}")
+        }
         Step::Publish => "the target accepts the stream key".to_owned(),
     }
 }

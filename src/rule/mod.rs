@@ -3,6 +3,7 @@
 //!
 //! Pure values. Text from outside is parsed here, once; who holds one of these types can trust it.
 
+mod cdn_auth;
 mod input;
 mod keys;
 mod matching;
@@ -12,6 +13,10 @@ mod template;
 mod url;
 mod wish;
 
+pub use cdn_auth::{
+    AUTH_TEXT_BYTES_MAX, AuthKey, CdnAuth, DomainAuth, Formula, HexCase, Moment, Template,
+    TemplateMistake, TemplatePart,
+};
 pub use input::{
     FILES_MAX, Files, Input, InputError, Loops, PUSH_SECONDS_MAX, Push, PushRefused, Source,
     SourceKind,

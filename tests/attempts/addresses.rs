@@ -17,6 +17,7 @@ fn reach(names: &Arc<Names>, allow_private: bool, own: OwnListeners) -> Reach {
     Reach {
         dialer: Arc::new(Dialer::new(names, policy, Arc::new(own))),
         tls: super::reach().tls,
+        auth: std::sync::Arc::default(),
     }
 }
 

@@ -56,6 +56,7 @@ async fn with_a_wish_to_publish_it_takes_the_publish_back() {
     let reach = Reach {
         dialer: dialer(Names::none()),
         tls: authority.client(),
+        auth: std::sync::Arc::default(),
     };
     let url = host.url("app/key").replace("rtmp://", "rtmps://");
     let script = async {

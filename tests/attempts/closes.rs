@@ -105,6 +105,7 @@ async fn a_close_without_a_close_notify_is_a_close() {
     let reach = Reach {
         dialer: dialer(Names::none()),
         tls: authority.client(),
+        auth: std::sync::Arc::default(),
     };
     let host = Host::open().await;
     let url = host.url("app/key").replace("rtmp://", "rtmps://");

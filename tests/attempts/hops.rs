@@ -25,6 +25,7 @@ fn reach(names: &Arc<Names>, network: &Arc<Network>, own: OwnListeners) -> Reach
     Reach {
         dialer: Arc::new(dialer.through(network.clone())),
         tls: super::reach().tls,
+        auth: std::sync::Arc::default(),
     }
 }
 

@@ -15,6 +15,7 @@ mod hops;
 mod patience;
 mod redirects;
 mod refusals;
+mod signing;
 mod tls;
 
 use aqueduct::egress::attempt::{Depth, Established, Manner, Reach};
@@ -33,6 +34,7 @@ fn reach() -> Reach {
     Reach {
         dialer: dialer(Names::none()),
         tls: aqueduct::net::tls::client_config(&[]).expect("the roots"),
+        auth: std::sync::Arc::default(),
     }
 }
 

@@ -122,6 +122,7 @@ async fn tls_is_never_left_and_what_is_no_rtmp_is_not_followed() {
     let reach = Reach {
         dialer: dialer(Names::none()),
         tls: authority.client(),
+        auth: std::sync::Arc::default(),
     };
     let (host, other) = (Host::open().await, Host::open().await);
     let url = host.url("app/key").replace("rtmp://", "rtmps://");
@@ -149,6 +150,7 @@ async fn a_redirect_may_lead_into_tls() {
     let reach = Reach {
         dialer: dialer(Names::none()),
         tls: authority.client(),
+        auth: std::sync::Arc::default(),
     };
     let (host, other) = (Host::open().await, Host::open().await);
     let script = async {
@@ -180,6 +182,7 @@ async fn where_a_redirect_leads_is_judged_like_any_other_address() {
     let reach = Reach {
         dialer: Arc::new(Dialer::new(names, policy, own)),
         tls: super::reach().tls,
+        auth: std::sync::Arc::default(),
     };
     let port = other.address.port();
     let table = [

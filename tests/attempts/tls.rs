@@ -12,6 +12,7 @@ fn trusting(authority: &Authority) -> Reach {
     Reach {
         dialer: dialer(Names::of(&[("live.example", "127.0.0.1")])),
         tls: authority.client(),
+        auth: std::sync::Arc::default(),
     }
 }
 

@@ -115,6 +115,7 @@ impl Gateway {
                 tls: setup
                     .roots
                     .unwrap_or_else(|| aqueduct::net::tls::client_config(&[]).unwrap()),
+                auth: std::sync::Arc::default(),
             },
             gate: StartGate::new(setup.starts_per_second),
             chunk_size: 4096,

@@ -17,6 +17,7 @@ fn live(gateway: &Gateway) -> Live {
         reach: Reach {
             dialer: dialer(Names::none()),
             tls: aqueduct::net::tls::client_config(&[]).unwrap(),
+            auth: std::sync::Arc::default(),
         },
         chunk_size: 4096,
     }
