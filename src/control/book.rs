@@ -1,21 +1,19 @@
 //! The rules that are in force, as plain values: no store, no lock, no clock.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::limits::{MAX_RULES, MAX_RULES_PER_STREAM};
-use crate::rule::{AppName, Rule, RuleId, RuleSet, StreamPattern, UrlTemplate};
-
-/// Which stream or pattern of which app.
-type Place = (AppName, StreamPattern);
+use crate::rule::{AppName, Rule, RuleId, RuleSet, Shelf, StreamPattern, UrlTemplate};
 
 /// All rules: those that doors made, which the store keeps, and those of configuration and command line.
 #[derive(Debug)]
 pub(super) struct Book {
-    fixed: Vec<Arc<Rule>>,
-    /// In the order of their creation.
-    kept: Vec<Arc<Rule>>,
-    places: HashMap<Place, Vec<Arc<Rule>>>,
+    rules: RuleSet,
+    /// The ids of those of configuration and command line, in their order.
+    fixed: Vec<RuleId>,
+    /// How many rules have come so far: the next one's number on the shelf of the kept.
+    came: u64,
     /// The number of the last change.
     revision: u64,
     /// How many rules doors may make for one stream or pattern.
@@ -48,15 +46,14 @@ impl Book {
     /// `revision` is the highest that was ever given out, as far as the store knows.
     pub(super) fn new(kept: Vec<Rule>, fixed: Vec<Rule>, revision: u64) -> Self {
         let mut book = Self {
+            rules: RuleSet::default(),
             fixed: Vec::new(),
-            kept: Vec::new(),
-            places: HashMap::new(),
+            came: 0,
             revision,
             rules_per_stream: MAX_RULES_PER_STREAM,
         };
         for rule in kept {
-            book.revision = book.revision.max(rule.revision);
-            book.kept.push(Arc::new(rule));
+            book.put(rule);
         }
         book.replace_fixed(fixed);
         book
@@ -67,23 +64,13 @@ impl Book {
         self.revision + 1
     }
 
-    /// The rules, for everybody to read: the fixed ones first.
+    /// The rules, for everybody to read: the fixed ones first, the others in the order of their creation.
     pub(super) fn set(&self) -> RuleSet {
-        RuleSet::new(self.fixed.iter().chain(&self.kept).cloned())
+        self.rules.clone()
     }
 
     pub(super) fn find(&self, id: &RuleId) -> Option<&Arc<Rule>> {
-        self.fixed
-            .iter()
-            .chain(&self.kept)
-            .find(|rule| rule.id == *id)
-    }
-
-    /// The rules for exactly this name or pattern.
-    pub(super) fn at(&self, app: &AppName, stream: &StreamPattern) -> &[Arc<Rule>] {
-        self.places
-            .get(&(app.clone(), stream.clone()))
-            .map_or(&[], Vec::as_slice)
+        self.rules.find(id)
     }
 
     /// The rule that already says this: app, stream, and URL byte for byte.
@@ -92,22 +79,22 @@ impl Book {
         app: &AppName,
         stream: &StreamPattern,
         url: &UrlTemplate,
-    ) -> Option<&Arc<Rule>> {
-        self.at(app, stream)
-            .iter()
+    ) -> Option<Arc<Rule>> {
+        self.rules
+            .at(app, stream)
+            .into_iter()
             .find(|rule| rule.is_same_wish(app, stream, url))
+            .cloned()
     }
 
     /// Whether there is room for one more. Rules of configuration and command line are not counted: whoever writes those
     /// owns the machine.
     pub(super) fn room(&self, app: &AppName, stream: &StreamPattern) -> Result<(), TooMany> {
-        if self.kept.len() >= MAX_RULES {
+        if self.rules.len() - self.fixed.len() >= MAX_RULES {
             return Err(TooMany::InAll);
         }
-        let here = self
-            .at(app, stream)
-            .iter()
-            .filter(|rule| !rule.origin.is_read_only());
+        let here = self.rules.at(app, stream);
+        let here = here.iter().filter(|rule| !rule.origin.is_read_only());
         if here.count() >= self.rules_per_stream {
             return Err(TooMany::ForStream(self.rules_per_stream));
         }
@@ -123,22 +110,14 @@ impl Book {
     pub(super) fn put(&mut self, rule: Rule) -> Arc<Rule> {
         self.revision = self.revision.max(rule.revision);
         let rule = Arc::new(rule);
-        match self.kept.iter_mut().find(|kept| kept.id == rule.id) {
-            Some(kept) => {
-                let old = std::mem::replace(kept, rule.clone());
-                self.leave(&old);
-            }
-            None => self.kept.push(rule.clone()),
-        }
-        self.enter(rule.clone());
+        self.came += 1;
+        self.rules.put((Shelf::Kept, self.came), rule.clone());
         rule
     }
 
     /// Forgets a rule that a door made.
     pub(super) fn remove(&mut self, id: &RuleId) -> Option<Arc<Rule>> {
-        let at = self.kept.iter().position(|rule| rule.id == *id)?;
-        let rule = self.kept.remove(at);
-        self.leave(&rule);
+        let (_, rule) = self.rules.remove(id)?;
         self.revision += 1;
         Some(rule)
     }
@@ -146,12 +125,11 @@ impl Book {
     /// Puts other rules in the place of those of configuration and command line. What both name keeps its revision and the
     /// time of its creation. Says what that changes.
     pub(super) fn replace_fixed(&mut self, fixed: Vec<Rule>) -> Replaced {
-        let mut old: HashMap<RuleId, Arc<Rule>> = self
-            .fixed
-            .drain(..)
-            .map(|rule| (rule.id.clone(), rule))
-            .collect();
-        let mut seen = std::collections::HashSet::new();
+        let mut old = HashMap::new();
+        for id in std::mem::take(&mut self.fixed) {
+            old.extend(self.rules.remove(&id).map(|(_, rule)| (id, rule)));
+        }
+        let mut seen = HashSet::new();
         let mut replaced = Replaced::default();
         self.revision += 1;
         for mut rule in fixed {
@@ -177,34 +155,11 @@ impl Book {
                 Some(before) if before != rule => replaced.changed.push(Arc::clone(&rule)),
                 Some(_) => {}
             }
-            self.fixed.push(rule);
+            let number = self.fixed.len() as u64;
+            self.fixed.push(rule.id.clone());
+            self.rules.put((Shelf::Fixed, number), rule);
         }
         replaced.deleted = old.into_values().collect();
-        self.places.clear();
-        for rule in self
-            .fixed
-            .iter()
-            .chain(&self.kept)
-            .cloned()
-            .collect::<Vec<_>>()
-        {
-            self.enter(rule);
-        }
         replaced
-    }
-
-    fn enter(&mut self, rule: Arc<Rule>) {
-        let place = (rule.app.clone(), rule.stream.clone());
-        self.places.entry(place).or_default().push(rule);
-    }
-
-    fn leave(&mut self, rule: &Rule) {
-        let place = (rule.app.clone(), rule.stream.clone());
-        if let Some(here) = self.places.get_mut(&place) {
-            here.retain(|other| other.id != rule.id);
-            if here.is_empty() {
-                self.places.remove(&place);
-            }
-        }
     }
 }

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-/// Rules that doors may hold in all. A rule takes about 1 KB with its place in the index, and each change builds the index
-/// anew: at this number that takes some 30 ms on a thread that does nothing else.
+/// Rules that doors may hold in all. A rule takes about 2 KB with its places in the index.
 pub const MAX_RULES: usize = 50_000;
 
 /// Rules that doors may hold for one stream name or pattern of an app, where the configuration names no other number. A publisher's upload is multiplied by this number,

@@ -5,7 +5,6 @@ use super::status::{
     TargetState, TargetStatus, TrackKind, TrackStatus,
 };
 use crate::egress::attempt::{Depth, Reach};
-use crate::egress::plan::PushId;
 use crate::egress::preflight::{Rung, Tried, preflight};
 use crate::egress::status::{Board, PushStatus};
 use crate::media::{MediaKind, TrackId};
@@ -62,11 +61,15 @@ impl Running for Live {
             .map(|stream| stream.key().clone())
             .collect();
         let is_live: HashSet<&StreamKey> = live.iter().collect();
+        let urls: Vec<_> = (pushes.iter())
+            .flat_map(|(_, push)| [push.url(), push.main_url()])
+            .collect();
+        let taken: HashSet<&str> = urls.iter().map(|url| url.expose()).collect();
         let now = OffsetDateTime::now_utc();
         for rule in rules.iter() {
             let idle = wanted(rule, &live).filter(|key| !pushed.contains(&(&rule.id, key)));
             let lack = |key: &StreamKey| match is_live.contains(key) {
-                true => lack(rule, key, &pushes),
+                true => lack(rule, key, &taken),
                 false => "nobody publishes the stream",
             };
             targets.extend(idle.map(|key| idle_target(rule, key, lack, now)));
@@ -218,10 +221,9 @@ fn idle_target(
 }
 
 /// What a rule in force lacks for a push of a live stream.
-fn lack(rule: &Rule, stream: &StreamKey, pushes: &[(PushId, Arc<PushStatus>)]) -> &'static str {
-    let is_taken = |url: &TargetUrl| pushes.iter().any(|(_, push)| push.is_to(url));
+fn lack(rule: &Rule, stream: &StreamKey, taken: &HashSet<&str>) -> &'static str {
     match rule.url.fill(stream) {
-        Ok(url) if rule.applies_to(stream) => match is_taken(&url) {
+        Ok(url) if rule.applies_to(stream) => match taken.contains(url.expose()) {
             true => "another push has this URL",
             false => "it is about to begin",
         },

@@ -15,7 +15,7 @@ use super::outcome::{
     RuleChange, TargetRefused,
 };
 use super::writer::Writer;
-use crate::rule::{AppName, Origin, Role, Rule, RuleId, RuleSet, UrlTemplate};
+use crate::rule::{AppName, Origin, Role, Rule, RuleId, RuleSet, StreamPattern, UrlTemplate};
 use crate::store::{RuleStore, StoreError};
 use crate::telemetry::Metrics;
 
@@ -74,6 +74,15 @@ impl Rules {
     pub fn list(&self, app: Option<&AppName>) -> Vec<Arc<Rule>> {
         let of_app = |rule: &&Arc<Rule>| app.is_none_or(|app| rule.app == *app);
         self.current().iter().filter(of_app).cloned().collect()
+    }
+
+    /// The rules for exactly this name or pattern, in their order.
+    pub fn at(&self, app: &AppName, stream: &StreamPattern) -> Vec<Arc<Rule>> {
+        self.current()
+            .at(app, stream)
+            .into_iter()
+            .cloned()
+            .collect()
     }
 
     /// The rule with this id.

@@ -59,7 +59,7 @@ impl Writer {
     ) -> Result<Created, CreateError> {
         if let Some(rule) = self.book.standing(&new.app, &new.stream, &new.url) {
             return Ok(Created {
-                rule: rule.clone(),
+                rule,
                 standing: true,
             });
         }

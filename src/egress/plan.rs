@@ -125,15 +125,6 @@ pub fn plan(
     steps
 }
 
-/// The next moment at which a rule ends by itself.
-pub fn next_stop(rules: &RuleSet, now: OffsetDateTime) -> Option<OffsetDateTime> {
-    rules
-        .iter()
-        .filter_map(|rule| rule.stop_at)
-        .filter(|&at| at > now)
-        .min()
-}
-
 /// Whether a rule asks for anything at this moment.
 pub fn is_active(rule: &Rule, now: OffsetDateTime) -> bool {
     rule.enabled && rule.stop_at.is_none_or(|at| at > now)
@@ -184,7 +175,6 @@ fn new_address(step: &Step) -> Option<String> {
 mod tests {
     use super::*;
     use crate::rule::{AppName, StreamPattern, UrlTemplate};
-    use std::time::Duration;
 
     const NOW: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 
@@ -405,17 +395,5 @@ mod tests {
             rule(2, "*", "rtmp://a/app/{stream}"),
         ]);
         assert_eq!(steps(&set, &[stream(1, "cam")], &[]), ["+rtmp://a/app/cam"]);
-    }
-
-    #[test]
-    fn the_next_end_of_a_rule_is_known() {
-        let at = |seconds| NOW + Duration::from_secs(seconds);
-        let ending = |number, seconds| Rule {
-            stop_at: Some(at(seconds)),
-            ..rule(number, "*", "rtmp://a/app/x")
-        };
-        let set = rules([ending(1, 30), ending(2, 10), ending(3, 0)]);
-        assert_eq!(next_stop(&set, NOW), Some(at(10)));
-        assert_eq!(next_stop(&set, at(30)), None);
     }
 }

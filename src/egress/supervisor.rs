@@ -5,7 +5,7 @@
 //! (docs/decisions/2026-11-26-supervisor-that-panics.md).
 
 use super::fanout::Fanout;
-use super::plan::{Planner, PushId, PushOptions, Running, Step, next_stop, plan};
+use super::plan::{Planner, PushId, PushOptions, Running, Step, plan};
 use super::push::{Egress, Push};
 use super::status::{Board, PushStatus, TargetState};
 use crate::backoff::{Backoff, BackoffPolicy};
@@ -121,7 +121,9 @@ impl Supervisor {
     fn turn(&mut self) -> Duration {
         self.carry_out();
         let now = OffsetDateTime::now_utc();
-        next_stop(&self.rules.borrow(), now)
+        self.rules
+            .borrow()
+            .next_end(now)
             .and_then(|at| Duration::try_from(at - now).ok())
             .unwrap_or(IDLE)
             .min(IDLE)

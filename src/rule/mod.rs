@@ -3,6 +3,7 @@
 //!
 //! Pure values. Text from outside is parsed here, once; who holds one of these types can trust it.
 
+mod anchor;
 mod cdn_auth;
 mod input;
 mod keys;
@@ -24,7 +25,7 @@ pub use input::{
 pub use keys::{
     APP_NAME_BYTES_MAX, AppName, KeyError, STREAM_NAME_BYTES_MAX, StreamKey, StreamName,
 };
-pub use matching::RuleSet;
+pub use matching::{Place, RuleSet, Shelf};
 pub use pattern::StreamPattern;
 pub use source_url::{FilePlace, FileType, FileUrl, HttpUrl, PullUrl, SourceUrlError};
 pub use template::{TemplateError, UrlTemplate};

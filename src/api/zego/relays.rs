@@ -181,18 +181,10 @@ impl Relays<'_> {
 
     /// The relays of this stream that callers of this door may change: its own, and those of the native door.
     fn standing(&self) -> Vec<Arc<Rule>> {
-        let is_ours = |rule: &&Arc<Rule>| {
-            matches!(rule.origin, Origin::Zego | Origin::Api)
-                && rule.app == self.account.app
-                && rule.stream.as_literal() == Some(self.stream)
-        };
-        self.doors
-            .rules
-            .current()
-            .iter()
-            .filter(is_ours)
-            .cloned()
-            .collect()
+        let stream = StreamPattern::literal(self.stream.clone());
+        let mut standing = self.doors.rules.at(&self.account.app, &stream);
+        standing.retain(|rule| matches!(rule.origin, Origin::Zego | Origin::Api));
+        standing
     }
 
     fn leads_to(&self, address: &Address, rule: &Rule) -> bool {
