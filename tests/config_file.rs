@@ -415,8 +415,6 @@ fn what_waits_for_its_feature_is_refused_rather_than_ignored() {
     for key in [
         "sign_secret",
         "publish_hook",
-        "callback_url",
-        "callback_secret",
         "events_url",
         "secret_id",
         "secret_key",

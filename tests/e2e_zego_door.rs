@@ -7,6 +7,9 @@ mod common;
 
 use std::time::{Duration, SystemTime};
 
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
 use common::gateway::{Gateway, Site};
 use common::rml_publisher::RmlPublisher;
 use common::target::{Behaviour, End, Target};
@@ -14,25 +17,35 @@ use common::{eventually, flv, media};
 use md5::{Digest, Md5};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
+use sha1::Sha1;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
 const APP_ID: u32 = 1_234_567_890;
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
-/// One signed call, as the vendor's samples make it.
-///
-/// The gateway's own token is not sent: an `Authorization` header would make it a call of another vendor's.
+/// One signed call about the stream `cam`, as the vendor's samples make it.
 async fn call(gateway: &Gateway, action: &str, url: &str, sequence: u64) -> Value {
+    let url = utf8_percent_encode(url, NON_ALPHANUMERIC);
+    ask(
+        gateway,
+        &format!("Action={action}&StreamId=cam&CDNUrl={url}&Sequence={sequence}"),
+    )
+    .await
+}
+
+/// The gateway's own token is not sent: an `Authorization` header would make it a call of another vendor's.
+async fn ask(gateway: &Gateway, parameters: &str) -> Value {
     let now = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap()
         .as_secs();
     let nonce = "4fd24687296dd9f3";
     let signature = hex::encode(Md5::digest(format!("{APP_ID}{nonce}{SECRET}{now}")));
-    let url = utf8_percent_encode(url, NON_ALPHANUMERIC);
     let answer = gateway
         .text_for_a_stranger(&format!(
-            "/?Action={action}&AppId={APP_ID}&SignatureNonce={nonce}&Timestamp={now}&Signature={signature}\
-             &SignatureVersion=2.0&IsTest=false&StreamId=cam&CDNUrl={url}&Sequence={sequence}"
+            "/?{parameters}&AppId={APP_ID}&SignatureNonce={nonce}&Timestamp={now}&Signature={signature}\
+             &SignatureVersion=2.0&IsTest=false"
         ))
         .await;
     serde_json::from_str(&answer).unwrap_or_else(|_| panic!("JSON, not {answer}"))
@@ -140,4 +153,125 @@ async fn creat_starts_a_push_and_delete_ends_it() {
         .text_for_a_stranger("/?Action=CreatCDNTransferRule&AppId=1234567890")
         .await;
     assert!(!forged.contains("\"Code\":0,"), "{forged}");
+}
+
+/// A server that takes callbacks; what was told comes out of the channel.
+async fn listener() -> (String, mpsc::UnboundedReceiver<Value>) {
+    let (told, received) = mpsc::unbounded_channel();
+    let take = post(
+        async |State(told): State<mpsc::UnboundedSender<Value>>, text: String| {
+            let _ = told.send(serde_json::from_str(&text).unwrap());
+        },
+    );
+    let router = Router::new().route("/callbacks", take).with_state(told);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/callbacks", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (url, received)
+}
+
+/// The next callback, whose signature is right.
+async fn told(received: &mut mpsc::UnboundedReceiver<Value>) -> Value {
+    let body = tokio::time::timeout(Duration::from_secs(20), received.recv()).await;
+    let body = body.expect("a callback within 20 s").unwrap();
+    let mut parts = [
+        "cb5ecret",
+        body["timestamp"].as_str().unwrap(),
+        body["nonce"].as_str().unwrap(),
+    ];
+    parts.sort_unstable();
+    assert_eq!(body["signature"], hex::encode(Sha1::digest(parts.concat())));
+    body
+}
+
+async fn code_of(gateway: &Gateway, action: &str) -> u64 {
+    let answer = ask(gateway, &format!("Action={action}&StreamId=cam&Sequence=1")).await;
+    answer["Code"].as_u64().unwrap()
+}
+
+async fn publishes(gateway: &Gateway, name: &str) -> Option<RmlPublisher> {
+    RmlPublisher::publish(gateway.rtmp, &APP_ID.to_string(), name)
+        .await
+        .ok()
+}
+
+#[tokio::test]
+async fn a_stream_is_dispatched_told_of_forbidden_and_resumed_over_a_restart() {
+    let (url, mut callbacks) = listener().await;
+    let target = Target::start(Behaviour::Records).await;
+    let app = format!(
+        "[[apps]]\nname = \"live\"\napp_id = {APP_ID}\nserver_secret = \"{SECRET}\"\n\
+         callback_url = \"{url}\"\ncallback_secret = \"cb5ecret\"\n"
+    );
+    let site = Site::new("", &app);
+    let gateway = site.start().await;
+    let dispatched = ask(
+        &gateway,
+        "Action=RTMPDispatchV2&StreamId=cam&Type=push&Sequence=1",
+    )
+    .await;
+    let place = format!("rtmp://{}/{APP_ID}/cam", gateway.rtmp);
+    assert_eq!(dispatched["Data"], json!([place]));
+    assert_eq!(code_of(&gateway, "DescribeRTCStreamState").await, 41_004);
+
+    // What is dispatched is a place to publish to, of the app that rules know.
+    let mut publisher = publishes(&gateway, "cam").await.unwrap();
+    let tags = flv::read(&media::h264_aac(8, 2));
+    let publishing = tokio::spawn(async move { publisher.send_tags(&tags, 1.0).await });
+    let created = told(&mut callbacks).await;
+    assert_eq!(
+        (&created["event"], &created["stream_id"]),
+        (&json!("stream_create"), &json!("cam"))
+    );
+    assert_eq!(code_of(&gateway, "DescribeRTCStreamState").await, 0);
+    assert_ok(
+        &call(
+            &gateway,
+            "CreatCDNTransferRule",
+            &target.url("app/name"),
+            1001,
+        )
+        .await,
+    );
+    for state in ["1", "2"] {
+        let relay = told(&mut callbacks).await;
+        assert_eq!(relay["event"], "stream_relay_cdn_state");
+        assert_eq!(relay["info_list"][0]["state"], state, "{relay}");
+    }
+    eventually("media flows", Duration::from_secs(20), || async {
+        let visit = target.visits().into_iter().next()?;
+        (visit.arrivals.len() > 20).then_some(())
+    })
+    .await;
+
+    assert_eq!(code_of(&gateway, "ForbidRTCStream").await, 0);
+    let visit = eventually("the target is told", Duration::from_secs(20), || async {
+        let mut visits = target.visits().into_iter();
+        visits.find(|visit| visit.end.is_some())
+    })
+    .await;
+    assert_eq!(visit.end, Some(End::Closed), "as at the end of any stream");
+    let mut ends = [told(&mut callbacks).await, told(&mut callbacks).await];
+    ends.sort_by_key(|body| body["event"].to_string());
+    assert_eq!(
+        (&ends[0]["event"], &ends[0]["type"]),
+        (&json!("stream_close"), &json!("3"))
+    );
+    assert_eq!(ends[1]["info_list"][0]["update_reason"], "7");
+    eventually("it is closed", Duration::from_secs(20), || async {
+        (code_of(&gateway, "DescribeRTCStreamState").await == 41_006).then_some(())
+    })
+    .await;
+    let _ = publishing.await;
+    assert!(publishes(&gateway, "cam").await.is_none());
+    assert!(publishes(&gateway, "other").await.is_some());
+    gateway.kill_9();
+
+    let gateway = site.start().await;
+    assert!(
+        publishes(&gateway, "cam").await.is_none(),
+        "also after a restart"
+    );
+    assert_eq!(code_of(&gateway, "ResumeRTCStream").await, 0);
+    assert!(publishes(&gateway, "cam").await.is_some());
 }

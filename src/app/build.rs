@@ -23,6 +23,7 @@ use crate::net::permits::{AddressLimits, ConnectionLimits, Permits};
 use crate::net::policy::AddressPolicy;
 use crate::net::resolve::SystemResolver;
 use crate::net::tls;
+use crate::notify::{Courier, HttpPost};
 use crate::relay::ring::RingLimits;
 use crate::relay::{Hub, Shards, Terms, Tick};
 use crate::rule::{AppName, CdnAuth, Rule, UrlTemplate};
@@ -40,6 +41,9 @@ use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
+
+/// The time for telling what the end has brought, beyond that for the targets.
+const NOTIFY_DRAIN: Duration = Duration::from_secs(5);
 
 /// A gateway that runs.
 pub(super) struct Gateway {
@@ -59,6 +63,8 @@ pub(super) struct Gateway {
     pub(super) rtmps_tls: Option<Arc<ArcSwap<ServerConfig>>>,
     pub(super) https_tls: Option<Arc<ArcSwap<ServerConfig>>>,
     pub(super) addresses: Addresses,
+    pub(super) callbacks: zego::Callbacks,
+    courier: Courier,
     drain_time: Duration,
     supervisor: JoinHandle<()>,
     doors: JoinSet<()>,
@@ -137,6 +143,11 @@ impl Gateway {
         rules
             .limit_streams(config.http.rules_per_stream as usize)
             .await;
+        let post = HttpPost {
+            dialer: Arc::clone(&reach.dialer),
+            tls: Arc::clone(&reach.tls),
+        };
+        let courier = Courier::new(Arc::new(post), Arc::clone(&metrics));
         let apps = Arc::new(ArcSwap::from_pointee(admission(&config.apps)));
         let gate = Arc::new(Gate {
             hub: Arc::clone(&hub),
@@ -181,6 +192,13 @@ impl Gateway {
             chunk_size: config.egress.chunk_size,
         });
         let clock = Arc::new(SystemClock::new());
+        let callbacks = zego::Callbacks::new(
+            Arc::clone(metrics.feed()),
+            courier.clone(),
+            rules.clone(),
+            clock.clone(),
+        );
+        callbacks.tell(callback_targets(config));
         let unused = UnusedRules {
             rules: rules.clone(),
             running: running.clone(),
@@ -247,6 +265,8 @@ impl Gateway {
             rtmps_tls,
             https_tls,
             addresses,
+            callbacks,
+            courier,
             drain_time,
             supervisor,
             doors: serving,
@@ -262,6 +282,9 @@ impl Gateway {
         // The supervisor keeps to the deadline; a little more is for what it does there.
         let deadline = self.drain_time + Duration::from_millis(500);
         let _ = tokio::time::timeout(deadline, &mut self.supervisor).await;
+        // Whoever is told what changes is told of this, too, and then that nothing follows.
+        self.metrics.feed().close();
+        self.courier.drain(NOTIFY_DRAIN).await;
         self.doors_stop.cancel();
         while self.doors.join_next().await.is_some() {}
     }
@@ -350,6 +373,19 @@ fn zego_account(app: &AppConfig) -> Option<zego::Account> {
         publish_key: key.filter(|_| app.auth() == PublishAuth::Key).cloned(),
         ..zego::Account::new(app.name.clone(), app.app_id?, app.server_secret.clone()?)
     })
+}
+
+/// Whose server is told of its app's streams in the vendor's form.
+pub(super) fn callback_targets(config: &Config) -> Vec<zego::CallbackTarget> {
+    let target = |app: &AppConfig| {
+        Some(zego::CallbackTarget {
+            app: app.name.clone(),
+            app_id: app.app_id?,
+            url: app.callback_url.as_ref()?.0.clone(),
+            secret: app.callback_secret.clone()?,
+        })
+    };
+    config.apps.iter().filter_map(target).collect()
 }
 
 /// Who may publish.

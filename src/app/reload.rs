@@ -2,8 +2,8 @@
 
 use super::Serve;
 use super::build::{
-    Gateway, address_limits, admission, door_settings, fixed_rules, rejects_duplicates, server_tls,
-    terms,
+    Gateway, address_limits, admission, callback_targets, door_settings, fixed_rules,
+    rejects_duplicates, server_tls, terms,
 };
 use crate::config::{Config, environment};
 use crate::telemetry::events::ConfigReloaded;
@@ -61,6 +61,7 @@ async fn apply(gateway: &Gateway, serve: &mut Serve, config: Config) -> Result<(
     let rules_per_stream = config.http.rules_per_stream as usize;
     gateway.rules.limit_streams(rules_per_stream).await;
     gateway.forbids.set_durable(config.zego.durable_forbids);
+    gateway.callbacks.tell(callback_targets(&config));
     gateway.history.keep(config.zego.closed_stream_time());
     for key in needs_restart(&serve.config, &config) {
         warn!(

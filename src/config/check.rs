@@ -53,12 +53,10 @@ const PUBLISH_KEY_BYTES_MAX: usize = 512;
 const RULES_MAX: usize = 10_000;
 
 /// Keys of the contract whose feature this version lacks: the table, and the key in it.
-const NOT_YET: [(&str, &str); 9] = [
+const NOT_YET: [(&str, &str); 7] = [
     ("", "inputs"),
     ("apps", "sign_secret"),
     ("apps", "publish_hook"),
-    ("apps", "callback_url"),
-    ("apps", "callback_secret"),
     ("apps", "events_url"),
     ("apps", "secret_id"),
     ("apps", "secret_key"),
@@ -318,6 +316,7 @@ fn apps(config: &Config) -> Result<(), Wrong> {
             return wrong(key("app_id"), "another app has the same app_id");
         }
         zego(app, &key)?;
+        callbacks(app, &key)?;
         publish_keys(app, &key)?;
         authentication(config, app, &key)?;
     }
@@ -340,6 +339,26 @@ fn zego(app: &AppConfig, key: &dyn Fn(&str) -> String) -> Result<(), Wrong> {
         }
         (None, None) if app.default_cdn.is_some() => {
             wrong(key("default_cdn"), "default_cdn needs app_id beside it")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn callbacks(app: &AppConfig, key: &dyn Fn(&str) -> String) -> Result<(), Wrong> {
+    match (&app.callback_url, &app.callback_secret) {
+        (Some(_), _) if app.app_id.is_none() => {
+            wrong(key("callback_url"), "callback_url needs app_id beside it")
+        }
+        (Some(_), None) => wrong(
+            key("callback_url"),
+            "callback_url needs callback_secret beside it",
+        ),
+        (None, Some(_)) => wrong(
+            key("callback_secret"),
+            "callback_secret needs callback_url beside it",
+        ),
+        (_, Some(secret)) if secret.is_empty() => {
+            wrong(key("callback_secret"), "the secret is empty")
         }
         _ => Ok(()),
     }

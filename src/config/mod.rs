@@ -13,6 +13,7 @@ mod sections;
 mod tree;
 mod typed;
 mod urls;
+mod web_url;
 mod zego;
 
 use std::fs::File;
@@ -33,6 +34,7 @@ pub use sections::{
     RtmpConfig, RuleConfig, StoreConfig, TlsListenerConfig,
 };
 pub use urls::{RELAY_URLS_VARIABLE, UrlLine, UrlListError, read_url_lines, relay_urls};
+pub use web_url::WebUrl;
 pub use zego::{Environment, ZegoConfig};
 
 use tree::{Entry, Node, Value};

@@ -8,6 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use time::OffsetDateTime;
 
+use super::web_url::WebUrl;
 use super::zego::Environment;
 use crate::net::permits::{CONNECTIONS_PER_ADDRESS, CONNECTIONS_PER_SECOND_PER_ADDRESS};
 use crate::rule::{AppName, StreamPattern, UrlTemplate};
@@ -213,6 +214,12 @@ pub struct AppConfig {
     /// The ZEGO door's ServerSecret.
     #[serde(default)]
     pub server_secret: Option<Secret>,
+    /// Where the ZEGO door's callbacks go.
+    #[serde(default)]
+    pub callback_url: Option<WebUrl>,
+    /// What signs them.
+    #[serde(default)]
+    pub callback_secret: Option<Secret>,
     /// What the app's clients sign with at the client door.
     #[serde(default)]
     pub client_secret: Option<Secret>,
@@ -233,6 +240,8 @@ impl AppConfig {
             publish_keys: Vec::new(),
             app_id: None,
             server_secret: None,
+            callback_url: None,
+            callback_secret: None,
             client_secret: None,
             environments: Environment::all(),
             default_cdn: None,

@@ -18,8 +18,8 @@ mod unused;
 mod writer;
 
 pub use crate::rule::{
-    AppName, CHUNK_SIZES, FilePlace, FileUrl, Files, Input, InputError, KeyError, Loops, Origin,
-    PUSH_SECONDS_MAX, PullUrl, Push, Role, Rule, RuleId, RuleSet, Source, SourceKind,
+    AppName, CHUNK_SIZES, FilePlace, FileUrl, Files, HttpUrl, Input, InputError, KeyError, Loops,
+    Origin, PUSH_SECONDS_MAX, PullUrl, Push, Role, Rule, RuleId, RuleSet, Source, SourceKind,
     SourceUrlError, StreamKey, StreamName, StreamPattern, TargetUrl, TemplateError, UrlError,
     UrlTemplate,
 };

@@ -134,10 +134,15 @@ impl IntoResponse for Answer {
     }
 }
 
-/// A random positive 63-bit number in decimal digits.
+/// A number for the request, in decimal digits.
 fn request_id() -> String {
+    random_number().to_string()
+}
+
+/// A random positive 63-bit number.
+pub(super) fn random_number() -> u64 {
     let mut bytes = [0_u8; 8];
     // It only tells answers apart; 1 is a poor number for one, and no danger.
     let _ = getrandom::fill(&mut bytes);
-    (u64::from_be_bytes(bytes) >> 1).max(1).to_string()
+    (u64::from_be_bytes(bytes) >> 1).max(1)
 }
