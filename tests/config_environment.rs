@@ -169,7 +169,7 @@ fn a_mistake_names_its_variable_and_not_its_value() {
         (
             "AQUEDUCT_RELAY__GRACE",
             "1",
-            "relay.grace: unknown key, expected one of flush_interval_ms, grace_ms, gap, duplicate_publisher, drain_ms",
+            "relay.grace: unknown key, expected one of flush_interval_ms, grace_ms, gap, duplicate_publisher, kick_bar_ms, drain_ms",
         ),
         (
             "AQUEDUCT_HTTP__ALLOWED_HOSTS",
