@@ -35,6 +35,11 @@ impl BackoffPolicy {
         }
     }
 
+    /// For a webhook's receiver that is away: 1, 2, 4, 8, 16, 32, 60 s, +-20 %.
+    pub fn webhook() -> Self {
+        Self::of_seconds(&[1, 2, 4, 8, 16, 32, 60])
+    }
+
     /// How often a main URL is asked whether it is well: every 20 s, +-20 %.
     pub fn probe() -> Self {
         Self::of_seconds(&[20])

@@ -234,6 +234,7 @@ async fn the_description_names_every_route() {
             "/healthz",
             "/metrics",
             "/readyz",
+            "/v1/events",
             "/v1/preflight",
             "/v1/rules",
             "/v1/rules/{id}",

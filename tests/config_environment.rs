@@ -192,9 +192,9 @@ fn a_mistake_names_its_variable_and_not_its_value() {
             "rtmp: expected a table, found a list",
         ),
         (
-            "AQUEDUCT_APPS__0__PUBLISH_HOOK",
+            "AQUEDUCT_APPS__0__EVENTS_URL",
             "KEY",
-            "apps[0].publish_hook: this version does not have publish_hook yet",
+            "apps[0].events_url: this version does not have events_url yet",
         ),
         (
             "AQUEDUCT_RULES__0__URL",

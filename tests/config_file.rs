@@ -318,7 +318,7 @@ fn a_mistake_is_one_line_with_file_line_column_and_key() {
         ),
         (
             "[[apps]]\nname = \"a\"\npublish_auth = \"KEY\"",
-            "a.toml:3:16: apps[0].publish_auth: expected \"key\" or \"none\"",
+            "a.toml:3:16: apps[0].publish_auth: expected \"key\", \"signed\", \"hook\" or \"none\"",
         ),
         (
             "[[apps]]\nname = \"a\"\npublish_auth = \"key\"",
@@ -410,16 +410,51 @@ fn a_broken_file_shows_no_secret() {
 }
 
 #[test]
+fn hooks_webhooks_and_signed_urls_say_what_they_lack() {
+    let files = Files::new();
+    let app = |keys: &str| format!("[[apps]]\nname = \"a\"\n{keys}");
+    let webhook = |keys: &str| format!("[[webhooks]]\n{keys}");
+    let url = "url = \"https://hooks.example/KEY\"\n";
+    for (text, complaint) in [
+        (
+            app("publish_auth = \"signed\""),
+            "a.toml:3:16: apps[0].publish_auth: \"signed\" needs sign_secret",
+        ),
+        (
+            app("publish_auth = \"hook\""),
+            "a.toml:3:16: apps[0].publish_auth: \"hook\" needs publish_hook",
+        ),
+        (
+            app("sign_secret = \"\""),
+            "a.toml:3:15: apps[0].sign_secret: the secret is empty",
+        ),
+        (
+            app("publish_hook = \"ftp://h/KEY\""),
+            "a.toml:3:16: apps[0].publish_hook: expected a URL that begins with http:// or https://",
+        ),
+        (
+            webhook(&format!("{url}secret = \"\"")),
+            "a.toml:3:10: webhooks[0].secret: the secret is empty",
+        ),
+        (
+            webhook(&format!("{url}secret = \"KEY\"\napp = \"b\"")),
+            "a.toml:4:7: webhooks[0].app: there is no app b",
+        ),
+    ] {
+        assert_eq!(files.complaint(&text), complaint);
+    }
+    let unknown = webhook(&format!(
+        "{url}secret = \"KEY\"\nevents = [\"stream.*\", \"x\"]"
+    ));
+    let complaint = files.complaint(&unknown);
+    let start = "a.toml:4:23: webhooks[0].events[1]: expected a type of event";
+    assert!(complaint.starts_with(start), "{complaint}");
+}
+
+#[test]
 fn what_waits_for_its_feature_is_refused_rather_than_ignored() {
     let files = Files::new();
-    for key in [
-        "sign_secret",
-        "publish_hook",
-        "events_url",
-        "secret_id",
-        "secret_key",
-        "platform",
-    ] {
+    for key in ["events_url", "secret_id", "secret_key", "platform"] {
         assert_eq!(
             files.complaint(&format!(
                 "[[apps]]\nname = \"a\"\n[[apps]]\nname = \"b\"\n{key} = \"KEY\""
@@ -427,22 +462,10 @@ fn what_waits_for_its_feature_is_refused_rather_than_ignored() {
             format!("a.toml:5:1: apps[1].{key}: this version does not have {key} yet"),
         );
     }
-    for (text, complaint) in [
-        (
-            "[[inputs]]\napp = \"live\"",
-            "a.toml:1:3: inputs: this version does not have inputs yet",
-        ),
-        (
-            "[[apps]]\nname = \"a\"\npublish_auth = \"signed\"",
-            "a.toml:3:16: apps[0].publish_auth: this version does not have \"signed\" yet",
-        ),
-        (
-            "[[apps]]\nname = \"a\"\npublish_auth = \"hook\"",
-            "a.toml:3:16: apps[0].publish_auth: this version does not have \"hook\" yet",
-        ),
-    ] {
-        assert_eq!(files.complaint(text), complaint);
-    }
+    assert_eq!(
+        files.complaint("[[inputs]]\napp = \"live\""),
+        "a.toml:1:3: inputs: this version does not have inputs yet",
+    );
 }
 
 #[test]

@@ -70,7 +70,12 @@ async fn no_canary_is_seen_anywhere() {
          [[apps]]\nname = \"live\"\npublish_keys = [\"canary-publish-key\"]\n\
          app_id = 1234567890\nserver_secret = \"canary-server-secret-0123456789a\"\n\
          [[cdn_auth]]\nhost = \"127.0.0.1\"\nscheme = \"static-query\"\nkey = \"cdn=canary-cdn-token\"\n\
-         [[rules]]\napp = \"live\"\nstream = \"cam\"\nurl = \"{}\"\nbackup_url = \"{}\"\n",
+         [[rules]]\napp = \"live\"\nstream = \"cam\"\nurl = \"{}\"\nbackup_url = \"{}\"\n\
+         [[apps]]\nname = \"signed\"\npublish_auth = \"signed\"\n\
+         sign_secret = \"canary-sign-secret\"\nprevious_sign_secret = \"canary-previous-sign-secret\"\n\
+         [[apps]]\nname = \"hooked\"\npublish_auth = \"hook\"\n\
+         publish_hook = \"http://127.0.0.1:1/canary-hook?token=canary-hook\"\npublish_hook_secret = \"canary-hook-secret\"\n\
+         [[webhooks]]\nurl = \"http://127.0.0.1:1/canary-webhook?token=canary-webhook\"\nsecret = \"canary-webhook-secret\"\n",
         echoes.url("app/canary-in-path?auth=canary-in-query/x"),
         refuses.url("app/canary-backup?sign=canary-backup"),
     );
@@ -90,6 +95,8 @@ async fn no_canary_is_seen_anywhere() {
     for (app, name) in [
         ("live", "cam?key=canary-wrong-key"),
         ("live?key=canary-in-app", "cam?canary-flag"),
+        ("signed", "cam?expires=4000000000&sign=canary-signature"),
+        ("hooked", "cam?token=canary-for-the-hook"),
     ] {
         assert!(
             RmlPublisher::publish(gateway.rtmp, app, name)
@@ -149,6 +156,18 @@ async fn look_at_answers(gateway: &Gateway, seen: &mut Seen) {
         let place = format!("/v1/rules/{}", rule["id"].as_str().unwrap());
         seen.add(place.clone(), gateway.text(&place).await);
     }
+    let events = format!("http://{}/v1/events?last_event_id=canary", gateway.http);
+    let events = common::http_client()
+        .get(events)
+        .bearer_auth(&gateway.token);
+    let first = events.send().await.unwrap().chunk().await.unwrap();
+    seen.add("/v1/events", String::from_utf8_lossy(&first.unwrap()));
+    let events = format!(
+        "http://{}/v1/events?access_token=canary-wrong&type=canary",
+        gateway.http
+    );
+    let refused = common::http_client().get(events).send().await.unwrap();
+    seen.add("/v1/events, refused", refused.text().await.unwrap());
     for path in [
         "/v1/rules",
         "/v1/targets",
@@ -275,6 +294,13 @@ async fn run_commands(gateway: &Gateway, site: &Site, url_file: &str, seen: &mut
         String::from_utf8_lossy(&check.stderr)
     );
     seen.add_output("aqueduct check", &check);
+    let signed = run(&["sign", "signed/cam", "--config", &file]);
+    assert!(signed.status.success(), "{signed:?}");
+    seen.add_output("aqueduct sign", &signed);
+    seen.add_output(
+        "aqueduct sign with a secret as an argument",
+        &run(&["sign", "signed/cam", "--secret", "canary-secret"]),
+    );
     std::fs::write(
         site.configuration_file(),
         "[[rules]]\nurl = \"ftp://host/app/canary-in-config\"\n",

@@ -24,6 +24,28 @@ pub(super) async fn with_token(
     }
 }
 
+/// Lets through who shows the token, in the header or as `access_token` in the query (RFC 6750, 2.3): for a browser's EventSource,
+/// which cannot set a header.
+pub(super) async fn with_token_in_query_too(
+    State(settings): State<Arc<ArcSwap<Settings>>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let query = request.uri().query().unwrap_or_default().as_bytes();
+    let shown = form_urlencoded::parse(query).find(|(name, _)| name == "access_token");
+    let checked = match (shown, request.headers().get(header::AUTHORIZATION)) {
+        (Some((_, token)), None) => match is_token(&settings.load(), &token) {
+            true => Ok(()),
+            false => Err(Problem::unauthorized("The API token is wrong.")),
+        },
+        _ => check(&settings.load(), request.headers()),
+    };
+    match checked {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
 /// Lets through who shows the token, and everybody on this machine where nobody else can reach the listener.
 pub(super) async fn with_token_beyond_loopback(
     State(settings): State<Arc<ArcSwap<Settings>>>,
@@ -48,14 +70,18 @@ fn check(settings: &Settings, headers: &HeaderMap) -> Result<(), Problem> {
         ));
     };
     let token = given.to_str().ok().and_then(bearer);
-    // An empty token in the configuration opens nothing.
     match token {
-        Some(token) if !settings.token.is_empty() && settings.token.matches(token) => Ok(()),
+        Some(token) if is_token(settings, token) => Ok(()),
         Some(_) => Err(Problem::unauthorized("The API token is wrong.")),
         None => Err(Problem::unauthorized(
             "The Authorization header is not of the form: Bearer TOKEN.",
         )),
     }
+}
+
+/// An empty token in the configuration opens nothing.
+fn is_token(settings: &Settings, given: &str) -> bool {
+    !settings.token.is_empty() && settings.token.matches(given)
 }
 
 /// The scheme's name is not case-sensitive (RFC 9110, 11.1).

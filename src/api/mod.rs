@@ -22,6 +22,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 
 use crate::control::{Clock, Forbids, History, Readiness, Rules, Running};
 use crate::secret::Secret;
+use crate::telemetry::feed::Feed;
 
 pub use native::{ChangeRule, CreateRule, DeletedRule, Preflight, RuleView, openapi};
 pub use problem::{Problem, ProblemBody};
@@ -49,6 +50,8 @@ pub struct Doors {
     pub settings: Arc<ArcSwap<Settings>>,
     /// What callers' signatures are held against.
     pub clock: Arc<dyn Clock>,
+    /// What changes.
+    pub feed: Arc<Feed>,
     /// What `/metrics` shows.
     pub metrics: MetricsText,
 }

@@ -44,6 +44,8 @@ fn banner(gateway: &Gateway, serve: &Serve) -> String {
     if let Some(app) = config.apps.first() {
         let key = match app.auth() {
             PublishAuth::Key => "NAME?key=PUBLISH_KEY",
+            PublishAuth::Signed => "NAME?expires=SECONDS&sign=SIGNATURE",
+            PublishAuth::Hook => "NAME?WHAT_THE_HOOK_WANTS",
             PublishAuth::None => "NAME",
         };
         lines.push(String::new());

@@ -7,8 +7,8 @@ use crate::config::{
     AppConfig, Config, DuplicatePublisher, Environment, Gap, PublishAuth, TlsListenerConfig,
 };
 use crate::control::{
-    Forbids, History, HostJudge, Live, Phase, Readiness, Rules, SystemClock, UnusedRules,
-    ensure_salt, ensure_token, follow,
+    EventFilter, Forbids, History, HostJudge, HttpHook, Live, Phase, Readiness, Rules, SystemClock,
+    UnusedRules, Webhook, Webhooks, ensure_salt, ensure_token, follow,
 };
 use crate::egress::attempt::Reach;
 use crate::egress::gate::StartGate;
@@ -42,6 +42,9 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+/// The time for publishers to see that the gateway drains, where no target has given it to them.
+const PUBLISHERS_DRAIN: Duration = Duration::from_secs(1);
+
 /// The time for telling what the end has brought, beyond that for the targets.
 const NOTIFY_DRAIN: Duration = Duration::from_secs(5);
 
@@ -64,6 +67,8 @@ pub(super) struct Gateway {
     pub(super) https_tls: Option<Arc<ArcSwap<ServerConfig>>>,
     pub(super) addresses: Addresses,
     pub(super) callbacks: zego::Callbacks,
+    pub(super) post: HttpPost,
+    pub(super) webhooks: Webhooks,
     courier: Courier,
     drain_time: Duration,
     supervisor: JoinHandle<()>,
@@ -147,8 +152,10 @@ impl Gateway {
             dialer: Arc::clone(&reach.dialer),
             tls: Arc::clone(&reach.tls),
         };
-        let courier = Courier::new(Arc::new(post), Arc::clone(&metrics));
-        let apps = Arc::new(ArcSwap::from_pointee(admission(&config.apps)));
+        let courier = Courier::new(Arc::new(post.clone()), Arc::clone(&metrics));
+        let webhooks = Webhooks::new(courier.clone(), Arc::clone(metrics.feed()));
+        webhooks.replace(wanted_webhooks(config));
+        let apps = Arc::new(ArcSwap::from_pointee(admission(&config.apps, &post)));
         let gate = Arc::new(Gate {
             hub: Arc::clone(&hub),
             admission: Arc::clone(&apps) as Arc<dyn ingest::Admission>,
@@ -214,6 +221,7 @@ impl Gateway {
             readiness: readiness.clone(),
             settings: Arc::clone(&settings),
             clock,
+            feed: Arc::clone(metrics.feed()),
             metrics: rendered,
         };
         let doors_stop = CancellationToken::new();
@@ -266,6 +274,8 @@ impl Gateway {
             https_tls,
             addresses,
             callbacks,
+            post,
+            webhooks,
             courier,
             drain_time,
             supervisor,
@@ -282,6 +292,8 @@ impl Gateway {
         // The supervisor keeps to the deadline; a little more is for what it does there.
         let deadline = self.drain_time + Duration::from_millis(500);
         let _ = tokio::time::timeout(deadline, &mut self.supervisor).await;
+        // Publishers see the drain at their next beat.
+        let _ = tokio::time::timeout(PUBLISHERS_DRAIN, self.gate.hub.emptied()).await;
         // Whoever is told what changes is told of this, too, and then that nothing follows.
         self.metrics.feed().close();
         self.courier.drain(NOTIFY_DRAIN).await;
@@ -389,17 +401,52 @@ pub(super) fn callback_targets(config: &Config) -> Vec<zego::CallbackTarget> {
 }
 
 /// Who may publish.
-pub(super) fn admission(apps: &[AppConfig]) -> Apps {
+pub(super) fn admission(apps: &[AppConfig], post: &HttpPost) -> Apps {
     let numbered = |app: &AppConfig| Some((app.app_id?.to_string(), app.name.clone()));
     let numbers = apps.iter().filter_map(numbered).collect();
     Apps::new(apps.iter().map(|app| {
         let auth = match app.auth() {
             PublishAuth::Key => ingest::PublishAuth::Key(app.publish_keys.clone()),
             PublishAuth::None => ingest::PublishAuth::None,
+            PublishAuth::Signed => ingest::PublishAuth::Signed(sign_secrets(app)),
+            PublishAuth::Hook => publish_hook(app, post),
         };
         (app.name.clone(), auth)
     }))
     .also_named(numbers)
+}
+
+/// The secret that URLs are signed with, and the one before it.
+fn sign_secrets(app: &AppConfig) -> Vec<Secret> {
+    let secrets = [&app.sign_secret, &app.previous_sign_secret];
+    secrets.into_iter().flatten().cloned().collect()
+}
+
+/// The app's hook. A checked configuration has one; without it nobody is let in.
+fn publish_hook(app: &AppConfig, post: &HttpPost) -> ingest::PublishAuth {
+    match &app.publish_hook {
+        Some(url) => ingest::PublishAuth::Hook(Arc::new(HttpHook {
+            post: post.clone(),
+            url: url.0.clone(),
+            secret: app.publish_hook_secret.clone(),
+            down: app.publish_hook_down,
+        })),
+        None => ingest::PublishAuth::Key(Vec::new()),
+    }
+}
+
+/// Who is told what changes.
+pub(super) fn wanted_webhooks(config: &Config) -> Vec<Webhook> {
+    let webhooks = config.webhooks.iter().map(|webhook| Webhook {
+        url: webhook.url.0.clone(),
+        secret: webhook.secret.clone(),
+        filter: EventFilter {
+            app: webhook.app.clone(),
+            stream: None,
+            types: webhook.events.clone(),
+        },
+    });
+    webhooks.collect()
 }
 
 /// What one address may have of publishers' connections.

@@ -89,6 +89,10 @@ impl ingest::Watch for Observer {
                 name: asked.name.expose(),
                 peer,
                 reason,
+                detail: match why {
+                    NotPublished::Refused(Refused::Hook(why) | Refused::HookDown(why)) => Some(why),
+                    _ => None,
+                },
             }
             .emit(&self.metrics);
             return;
@@ -274,7 +278,9 @@ fn named<'a>(push: &'a PushStatus, url: &'a TargetUrl) -> Push<'a> {
 fn refusal(why: &NotPublished) -> Option<PublishRefusal> {
     Some(match why {
         NotPublished::Refused(Refused::UnknownApp) => PublishRefusal::App,
-        NotPublished::Refused(Refused::WrongKey) => PublishRefusal::Auth,
+        NotPublished::Refused(Refused::WrongKey | Refused::Expired) => PublishRefusal::Auth,
+        NotPublished::Refused(Refused::Hook(_)) => PublishRefusal::Hook,
+        NotPublished::Refused(Refused::HookDown(_)) => PublishRefusal::HookDown,
         NotPublished::Refused(Refused::BadName) => PublishRefusal::Name,
         NotPublished::Claim(ClaimRefused::Busy | ClaimRefused::Awaited) => PublishRefusal::Busy,
         NotPublished::Claim(ClaimRefused::Forbidden | ClaimRefused::Kicked) => {

@@ -3,7 +3,7 @@
 use super::Serve;
 use super::build::{
     Gateway, address_limits, admission, callback_targets, door_settings, fixed_rules,
-    rejects_duplicates, server_tls, terms,
+    rejects_duplicates, server_tls, terms, wanted_webhooks,
 };
 use crate::config::{Config, environment};
 use crate::telemetry::events::ConfigReloaded;
@@ -38,7 +38,9 @@ async fn apply(gateway: &Gateway, serve: &mut Serve, config: Config) -> Result<(
             in_force.store(new);
         }
     }
-    gateway.apps.store(Arc::new(admission(&config.apps)));
+    let apps = admission(&config.apps, &gateway.post);
+    gateway.apps.store(Arc::new(apps));
+    gateway.webhooks.replace(wanted_webhooks(&config));
     let reject = rejects_duplicates(&config);
     gateway
         .gate

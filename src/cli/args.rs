@@ -54,6 +54,16 @@ pub enum Command {
         after_help = "Exit code: 0 if every step succeeded, 1 if one failed, 2 for wrong usage."
     )]
     Preflight(PreflightArgs),
+    /// Sign a publish URL, or a call of the ZEGO door
+    ///
+    /// A signed URL lets its holder publish one stream until its time is over, to an app with publish_auth = "signed".
+    /// A connection that runs is not cut then.
+    #[command(after_help = "\
+Examples:
+  aqueduct sign live/cam --ttl 3600 --config aqueduct.toml
+  aqueduct sign live/cam --secret @sign.secret --server rtmp://ingest.example
+  curl \"http://127.0.0.1:8080/?$(aqueduct sign zego Action=CreatCDNTransferRule StreamId=cam CDNUrl=rtmp://a.example/app/x)\"")]
+    Sign(SignArgs),
     /// Ask a running gateway whether it is ready: for containers without curl
     #[command(after_help = "Exit code: 0 while /readyz answers 200, otherwise 1.")]
     Healthcheck(GatewayArgs),
@@ -113,6 +123,51 @@ pub struct CheckArgs {
     /// Print JSON rather than TOML
     #[arg(long)]
     pub json: bool,
+}
+
+/// `sign`.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = false,
+    subcommand_negates_reqs = true
+)]
+pub struct SignArgs {
+    /// The stream, as APP/STREAM; without an app it is one of "live"
+    #[arg(value_name = "APP/STREAM")]
+    pub stream: Option<String>,
+    /// How long the URL may be used to begin with, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    pub ttl: u64,
+    /// The secret, from a file or from standard input; without it, that of the configuration
+    #[arg(long, value_name = "@FILE|-", global = true)]
+    pub secret: Option<String>,
+    /// The configuration file with the app's secret
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Where publishers reach the gateway; without it [rtmp] advertise, or its listener
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// What else can be signed.
+    #[command(subcommand)]
+    pub command: Option<SignCommand>,
+}
+
+/// `sign ...`.
+#[derive(Debug, Subcommand)]
+pub enum SignCommand {
+    /// Print the signed query of a call of the ZEGO door
+    Zego(SignZegoArgs),
+}
+
+/// `sign zego`.
+#[derive(Debug, Args)]
+pub struct SignZegoArgs {
+    /// The AppId; without it that of the one app that has one
+    #[arg(long, value_name = "NUMBER")]
+    pub app_id: Option<u32>,
+    /// The call's own parameters, which are percent-encoded
+    #[arg(value_name = "NAME=VALUE")]
+    pub parameters: Vec<String>,
 }
 
 /// Which gateway a command is about. All that is not given comes from the configuration and the environment, as for `serve`.

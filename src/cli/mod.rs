@@ -11,6 +11,7 @@ mod output;
 mod preflight;
 mod rules;
 mod serve;
+mod sign;
 mod streams;
 mod table;
 mod urls;
@@ -104,6 +105,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Rules(args) => wait(rules::run(args)),
         Command::Streams(args) => wait(streams::run(args)),
         Command::Preflight(args) => wait(preflight::run(args)),
+        Command::Sign(args) => sign::run(&args),
         Command::Healthcheck(args) => wait(healthcheck::run(&args)),
         Command::Completions { shell } => completions::completions(shell),
         Command::Man => completions::man(),

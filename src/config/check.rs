@@ -10,6 +10,7 @@ use super::sections::{AppConfig, PublishAuth};
 use super::tree::{Entry, Node, Value, entry_key, item_key};
 use super::typed::Fault;
 use super::{Config, TlsListenerConfig};
+use crate::control::{EVENT_TYPES, is_event_type};
 use crate::rule::{CHUNK_SIZES, RuleId};
 use crate::secret::Secret;
 
@@ -49,14 +50,15 @@ const PUBLISH_KEYS_MAX: usize = 1_000;
 /// The longest publish key, in bytes; it has to fit into a stream name's query.
 const PUBLISH_KEY_BYTES_MAX: usize = 512;
 
+/// Webhooks of one file; each has a task and a queue.
+const WEBHOOKS_MAX: usize = 100;
+
 /// Rules of one file.
 const RULES_MAX: usize = 10_000;
 
 /// Keys of the contract whose feature this version lacks: the table, and the key in it.
-const NOT_YET: [(&str, &str); 7] = [
+const NOT_YET: [(&str, &str); 5] = [
     ("", "inputs"),
-    ("apps", "sign_secret"),
-    ("apps", "publish_hook"),
     ("apps", "events_url"),
     ("apps", "secret_id"),
     ("apps", "secret_key"),
@@ -118,6 +120,7 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
             .or_else(|reason| wrong("egress.ca_certificates", reason))?;
     }
     apps(config)?;
+    webhooks(config)?;
     rules(config)?;
     super::cdn_auth::check(&config.cdn_auth)
 }
@@ -318,6 +321,7 @@ fn apps(config: &Config) -> Result<(), Wrong> {
         zego(app, &key)?;
         callbacks(app, &key)?;
         publish_keys(app, &key)?;
+        signing_secrets(app, &key)?;
         authentication(config, app, &key)?;
     }
     Ok(())
@@ -401,6 +405,12 @@ fn authentication(
         Some(PublishAuth::Key) if app.publish_keys.is_empty() => {
             wrong(key("publish_auth"), "\"key\" needs publish_keys")
         }
+        Some(PublishAuth::Signed) if app.sign_secret.is_none() => {
+            wrong(key("publish_auth"), "\"signed\" needs sign_secret")
+        }
+        Some(PublishAuth::Hook) if app.publish_hook.is_none() => {
+            wrong(key("publish_auth"), "\"hook\" needs publish_hook")
+        }
         None if app.publish_keys.is_empty() => match open_listener(config) {
             Some(listen) => wrong(
                 key("publish_auth"),
@@ -414,6 +424,49 @@ fn authentication(
         },
         _ => Ok(()),
     }
+}
+
+/// An empty secret would sign for everybody.
+fn signing_secrets(app: &AppConfig, key: &dyn Fn(&str) -> String) -> Result<(), Wrong> {
+    let secrets = [
+        ("sign_secret", &app.sign_secret),
+        ("previous_sign_secret", &app.previous_sign_secret),
+        ("publish_hook_secret", &app.publish_hook_secret),
+    ];
+    let empty = |(_, secret): &(_, &Option<Secret>)| secret.as_ref().is_some_and(Secret::is_empty);
+    match secrets.iter().find(|secret| empty(secret)) {
+        Some((name, _)) => wrong(key(name), "the secret is empty"),
+        None => Ok(()),
+    }
+}
+
+fn webhooks(config: &Config) -> Result<(), Wrong> {
+    if config.webhooks.len() > WEBHOOKS_MAX {
+        let reason = format!("there are more than {WEBHOOKS_MAX} webhooks");
+        return wrong("webhooks", reason);
+    }
+    for (index, webhook) in config.webhooks.iter().enumerate() {
+        let here = item_key("webhooks", index);
+        if webhook.secret.is_empty() {
+            return wrong(entry_key(&here, "secret"), "the secret is empty");
+        }
+        if let Some(app) = webhook.app.as_ref().filter(|app| config.app(app).is_none()) {
+            return wrong(entry_key(&here, "app"), format!("there is no app {app}"));
+        }
+        if let Some(place) = webhook.events.iter().position(|kind| !is_event_type(kind)) {
+            let known = EVENT_TYPES.join(", ");
+            return wrong(
+                item_key(&entry_key(&here, "events"), place),
+                format!(
+                    "expected a type of event, or what some begin with, such as target.*; the types are {known}"
+                ),
+            );
+        }
+        if config.webhooks[..index].contains(webhook) {
+            return wrong(here, "an earlier webhook says the same");
+        }
+    }
+    Ok(())
 }
 
 /// Where publishers from other machines come in.

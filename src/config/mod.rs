@@ -31,7 +31,7 @@ pub use report::{ConfigError, Mistake, Source};
 pub use rules::rule_from_command_line;
 pub use sections::{
     AppConfig, DuplicatePublisher, EgressConfig, Gap, HttpConfig, PublishAuth, RelayConfig,
-    RtmpConfig, RuleConfig, StoreConfig, TlsListenerConfig,
+    RtmpConfig, RuleConfig, StoreConfig, TlsListenerConfig, WebhookConfig,
 };
 pub use urls::{RELAY_URLS_VARIABLE, UrlLine, UrlListError, read_url_lines, relay_urls};
 pub use web_url::WebUrl;
@@ -73,6 +73,9 @@ pub struct Config {
     /// What CDNs want to see beside a stream's name, for each of their domains.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub cdn_auth: Vec<CdnAuthConfig>,
+    /// Who is told what changes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub webhooks: Vec<WebhookConfig>,
 }
 
 impl Default for Config {
@@ -90,6 +93,7 @@ impl Default for Config {
             apps: vec![AppConfig::named(AppName::live())],
             rules: Vec::new(),
             cdn_auth: Vec::new(),
+            webhooks: Vec::new(),
         }
     }
 }

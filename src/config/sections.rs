@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::web_url::WebUrl;
 use super::zego::Environment;
+use crate::control::HookDown;
 use crate::net::permits::{CONNECTIONS_PER_ADDRESS, CONNECTIONS_PER_SECOND_PER_ADDRESS};
 use crate::rule::{AppName, StreamPattern, UrlTemplate};
 use crate::secret::Secret;
@@ -226,6 +227,21 @@ pub struct AppConfig {
     /// The environments of the ZEGO door that the app has; none: that door is closed to it.
     #[serde(default = "Environment::all")]
     pub environments: Vec<Environment>,
+    /// What signed publish URLs are made with.
+    #[serde(default)]
+    pub sign_secret: Option<Secret>,
+    /// The secret before that one, whose URLs are still good.
+    #[serde(default)]
+    pub previous_sign_secret: Option<Secret>,
+    /// Who is asked about publishers.
+    #[serde(default)]
+    pub publish_hook: Option<WebUrl>,
+    /// What questions to the hook are signed with.
+    #[serde(default)]
+    pub publish_hook_secret: Option<Secret>,
+    /// What holds while the hook gives no answer.
+    #[serde(default)]
+    pub publish_hook_down: HookDown,
     /// Where the ZEGO door relays a stream whose caller names no address.
     #[serde(default)]
     pub default_cdn: Option<UrlTemplate>,
@@ -244,6 +260,11 @@ impl AppConfig {
             callback_secret: None,
             client_secret: None,
             environments: Environment::all(),
+            sign_secret: None,
+            previous_sign_secret: None,
+            publish_hook: None,
+            publish_hook_secret: None,
+            publish_hook_down: HookDown::default(),
             default_cdn: None,
         }
     }
@@ -266,6 +287,10 @@ impl AppConfig {
 pub enum PublishAuth {
     /// One of the app's keys.
     Key,
+    /// A signed URL.
+    Signed,
+    /// What the publish hook wants to see.
+    Hook,
     /// Nothing.
     None,
 }
@@ -275,12 +300,29 @@ impl<'de> Deserialize<'de> for PublishAuth {
         match String::deserialize(deserializer)?.as_str() {
             "key" => Ok(Self::Key),
             "none" => Ok(Self::None),
-            later @ ("signed" | "hook") => Err(D::Error::custom(format_args!(
-                "this version does not have \"{later}\" yet"
-            ))),
-            _ => Err(D::Error::custom("expected \"key\" or \"none\"")),
+            "signed" => Ok(Self::Signed),
+            "hook" => Ok(Self::Hook),
+            _ => Err(D::Error::custom(
+                "expected \"key\", \"signed\", \"hook\" or \"none\"",
+            )),
         }
     }
+}
+
+/// `[[webhooks]]`: somebody who is told what changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WebhookConfig {
+    /// Where to.
+    pub url: WebUrl,
+    /// What its messages are signed with.
+    pub secret: Secret,
+    /// Only what belongs to this app.
+    #[serde(default)]
+    pub app: Option<AppName>,
+    /// Only these types of events; `target.*` is all that begin so.
+    #[serde(default)]
+    pub events: Vec<String>,
 }
 
 /// `[[rules]]`: a stream, or all that fit, to one target.

@@ -4,17 +4,20 @@
 
 mod book;
 mod clock;
+mod event;
 mod forbids;
 mod history;
 pub mod inputs;
 pub mod limits;
 mod live;
 mod outcome;
+mod publish_hook;
 mod readiness;
 mod rules;
 mod status;
 mod token;
 mod unused;
+mod webhooks;
 mod writer;
 
 pub use crate::rule::{
@@ -25,6 +28,7 @@ pub use crate::rule::{
 };
 pub use book::TooMany;
 pub use clock::{Clock, SystemClock};
+pub use event::{EVENT_TYPES, Event, EventFilter, event_id, is_event_type, parse_event_id};
 pub use forbids::{ForbidError, Forbids};
 pub use history::{History, Life, follow};
 pub use inputs::{InputSettings, Inputs};
@@ -32,6 +36,9 @@ pub use live::Live;
 pub use outcome::{
     ChangeError, CreateError, Created, DeleteError, Deleted, Expected, NewRule, NotStored,
     RuleChange, RuleOptions, Stale, TargetRefused,
+};
+pub use publish_hook::{
+    HOOK_ANSWER_BYTES_MAX, HOOK_REASON_CHARS_MAX, HOOK_TIMEOUT, HookDown, HttpHook,
 };
 pub use readiness::{Phase, Readiness};
 pub use rules::{HostJudge, Rules};
@@ -41,3 +48,4 @@ pub use status::{
 };
 pub use token::{TOKEN_FILE, TokenError, ensure_salt, ensure_token, read_token, token_path};
 pub use unused::{UnusedRules, Waits};
+pub use webhooks::{GIVE_UP_AFTER, Webhook, Webhooks};

@@ -170,7 +170,7 @@ impl Connection {
             }
             Err(reason) => {
                 let (refusal, words) = reason.answer();
-                self.session.reject_publish(refusal, words);
+                self.session.reject_publish(refusal, &words);
                 Err(reason)
             }
         }

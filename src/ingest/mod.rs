@@ -9,7 +9,10 @@ mod outcome;
 mod silence;
 mod socket;
 
-pub use admission::{Admission, Apps, PublishAttempt, PublishAuth, Refused, Verdict};
+pub use admission::{
+    Admission, Apps, HookAnswer, PublishAttempt, PublishAuth, PublishHook, PublishWish, Refused,
+    Verdict,
+};
 pub use outcome::{Ended, NotPublished};
 
 use crate::media::timeline::Repairs;

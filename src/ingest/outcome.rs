@@ -5,6 +5,7 @@ use crate::relay::ClaimRefused;
 use crate::rtmp::handshake::HandshakeError;
 use crate::rtmp::limits::{IDLE_TIMEOUT, MEDIA_TIMEOUT};
 use crate::rtmp::session::server::{Refusal, ServerError};
+use std::borrow::Cow;
 use std::io;
 use std::time::Duration;
 
@@ -39,8 +40,23 @@ pub enum NotPublished {
 
 impl NotPublished {
     /// What the publisher is told. It learns nothing about what exists here.
-    pub(super) fn answer(&self) -> (Refusal, &'static str) {
-        match self {
+    pub(super) fn answer(&self) -> (Refusal, Cow<'static, str>) {
+        let (refusal, words) = match self {
+            Self::Refused(Refused::Hook(reason)) if !reason.is_empty() => {
+                return (Refusal::Denied, reason.clone().into());
+            }
+            Self::Refused(Refused::Hook(_)) => (
+                Refusal::Denied,
+                "The app's owner does not let this publisher in.",
+            ),
+            Self::Refused(Refused::HookDown(_)) => (
+                Refusal::Rejected,
+                "Who decides about publishers gives no answer at the moment; come again later.",
+            ),
+            Self::Refused(Refused::Expired) => (
+                Refusal::Denied,
+                "The signed publish URL has expired; ask for another one.",
+            ),
             Self::Claim(ClaimRefused::Busy) => (
                 Refusal::Busy,
                 "The stream already has a publisher that may not be replaced.",
@@ -68,7 +84,8 @@ impl NotPublished {
                 Refusal::Denied,
                 "The app or the publish key is not known here. The stream key is NAME?key=PUBLISH_KEY.",
             ),
-        }
+        };
+        (refusal, words.into())
     }
 }
 
@@ -149,5 +166,20 @@ mod tests {
         ] {
             assert!(!ended.is_loss(), "{ended}");
         }
+    }
+
+    #[test]
+    fn a_hook_s_reason_is_what_the_publisher_is_told() {
+        let told = |refused: Refused| NotPublished::from(refused).answer().1.into_owned();
+        assert_eq!(
+            told(Refused::Hook("your show is over".into())),
+            "your show is over"
+        );
+        assert!(!told(Refused::Hook(String::new())).is_empty());
+        let down = told(Refused::HookDown("hooks.example does not resolve".into()));
+        assert!(
+            !down.contains("hooks.example"),
+            "that is for the log: {down}"
+        );
     }
 }

@@ -8,7 +8,7 @@ use crate::rule::HttpUrl;
 use axum::http::header::{CONNECTION, CONTENT_TYPE, HOST, USER_AGENT};
 use axum::http::{HeaderValue, Method, Request};
 use futures::future::BoxFuture;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
 use std::sync::Arc;
@@ -40,6 +40,9 @@ pub enum PostError {
     /// What came is no HTTP, or the connection broke.
     #[error("HTTP: {0}")]
     Http(#[from] hyper::Error),
+    /// An answer that was to be read is longer than it may be, or broke off.
+    #[error("its answer is too long, or broke off")]
+    Answer,
     /// Nothing that a request could be made of.
     #[error("no request can be made of it: {0}")]
     Request(#[from] axum::http::Error),
@@ -60,16 +63,38 @@ impl Post for HttpPost {
         url: &'a HttpUrl,
         shaped: Shaped,
     ) -> BoxFuture<'a, Result<u16, PostError>> {
-        Box::pin(async move {
-            let request = request(url, shaped)?;
-            let tcp = self.dialer.dial(url.host(), url.port_or_default()).await?;
-            if url.is_tls() {
-                let tls = tls::connect(&self.tls, url.host(), tcp).await?;
-                exchange(tls, request).await
-            } else {
-                exchange(tcp, request).await
-            }
-        })
+        Box::pin(async move { Ok(self.send(url, shaped, None).await?.0) })
+    }
+}
+
+impl HttpPost {
+    /// Posts, and says the answer's status and body. The caller sets the deadline.
+    ///
+    /// # Errors
+    /// See [`PostError`]; a body of more than `bytes_max` is one.
+    pub async fn ask(
+        &self,
+        url: &HttpUrl,
+        shaped: Shaped,
+        bytes_max: usize,
+    ) -> Result<(u16, Vec<u8>), PostError> {
+        self.send(url, shaped, Some(bytes_max)).await
+    }
+
+    async fn send(
+        &self,
+        url: &HttpUrl,
+        shaped: Shaped,
+        bytes_max: Option<usize>,
+    ) -> Result<(u16, Vec<u8>), PostError> {
+        let request = request(url, shaped)?;
+        let tcp = self.dialer.dial(url.host(), url.port_or_default()).await?;
+        if url.is_tls() {
+            let tls = tls::connect(&self.tls, url.host(), tcp).await?;
+            exchange(tls, request, bytes_max).await
+        } else {
+            exchange(tcp, request, bytes_max).await
+        }
     }
 }
 
@@ -89,8 +114,12 @@ fn request(url: &HttpUrl, shaped: Shaped) -> Result<Request<Full<Bytes>>, axum::
     Ok(request)
 }
 
-/// The answer's status. What follows its head is left unread, and the connection closed.
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> Result<u16, PostError>
+/// The answer's status, and its body where that is wanted; else it is left unread. The connection is closed.
+async fn exchange<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    bytes_max: Option<usize>,
+) -> Result<(u16, Vec<u8>), PostError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -102,5 +131,11 @@ where
     let mut driver = JoinSet::new();
     driver.spawn(connection);
     let answer = sender.send_request(request).await?;
-    Ok(answer.status().as_u16())
+    let status = answer.status().as_u16();
+    let Some(bytes_max) = bytes_max else {
+        return Ok((status, Vec::new()));
+    };
+    let body = Limited::new(answer.into_body(), bytes_max).collect().await;
+    let body = body.map_err(|_| PostError::Answer)?;
+    Ok((status, body.to_bytes().into()))
 }

@@ -209,6 +209,18 @@ impl Hub {
         live
     }
 
+    /// Waits until no stream is live: for a drain, which takes no new ones.
+    pub async fn emptied(&self) {
+        let mut changes = self.changes();
+        loop {
+            changes.mark_unchanged();
+            // The sender lives in the hub.
+            if self.lock().live.is_empty() || changes.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Says when a stream has begun or ended.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
@@ -232,8 +244,9 @@ impl Hub {
     /// Ends the stream, if it is still that publisher's.
     pub(super) fn end(&self, stream: &Arc<Stream>, epoch: u64, end: End) {
         if stream.finish(epoch, end) {
-            self.forget(stream);
+            // Told before the name is free: the next stream's begin comes after it.
             self.watch.ended(stream.key(), end);
+            self.forget(stream);
         }
     }
 

@@ -9,6 +9,7 @@ mod input;
 mod keys;
 mod matching;
 mod pattern;
+mod signed;
 mod source_url;
 mod template;
 mod url;
@@ -27,6 +28,7 @@ pub use keys::{
 };
 pub use matching::{Place, RuleSet, Shelf};
 pub use pattern::StreamPattern;
+pub use signed::{SignatureFault, check_signed, signed_query};
 pub use source_url::{FilePlace, FileType, FileUrl, HttpUrl, PullUrl, SourceUrlError};
 pub use template::{TemplateError, UrlTemplate};
 pub use url::{APP_BYTES_MAX, NAME_BYTES_MAX, Scheme, TargetUrl, URL_BYTES_MAX, UrlError};

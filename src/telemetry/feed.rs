@@ -352,6 +352,11 @@ impl Reader {
         }
     }
 
+    /// The number of the last change that was read, or missed.
+    pub const fn place(&self) -> u64 {
+        self.next.saturating_sub(1)
+    }
+
     /// The feed's [era](Feed::era).
     pub fn era(&self) -> u64 {
         self.feed.era

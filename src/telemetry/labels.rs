@@ -108,6 +108,10 @@ label_set! {
         Auth = "auth",
         /// No such app.
         App = "app",
+        /// The app's publish hook says no.
+        Hook = "hook",
+        /// The app's publish hook gives no answer.
+        HookDown = "hook_down",
         /// A name that no stream can have.
         Name = "name",
         /// The stream has a publisher that stays, or waits for one that was lost.

@@ -305,6 +305,7 @@ impl Gateway {
             history: history.clone(),
             settings: settings.clone(),
             clock: clock.clone(),
+            feed: Arc::clone(metrics.feed()),
             metrics: Arc::new(|| "process_open_fds 9\n".to_owned()),
         });
         Self {

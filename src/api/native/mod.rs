@@ -1,5 +1,6 @@
 //! The native door: JSON in and out, a bearer token, problems for errors.
 
+mod events;
 mod health;
 mod if_match;
 mod metrics;
@@ -31,6 +32,7 @@ pub use schema::openapi;
 pub(super) struct Native {
     doors: Doors,
     preflights: Arc<preflight::Gate>,
+    listeners: Arc<events::Listeners>,
 }
 
 /// The one parameter that the routes of single rules know.
@@ -47,6 +49,7 @@ pub(super) fn routes(doors: &Doors) -> Router {
     let native = Native {
         doors: doors.clone(),
         preflights: Arc::default(),
+        listeners: Arc::default(),
     };
     let settings = || doors.settings.clone();
     let with_token = Router::new()
@@ -63,6 +66,12 @@ pub(super) fn routes(doors: &Doors) -> Router {
         .route("/v1/targets", get(targets::list))
         .route("/v1/preflight", post(preflight::run))
         .route_layer(from_fn_with_state(settings(), auth::with_token));
+    let with_token_in_query_too = Router::new()
+        .route("/v1/events", get(events::listen))
+        .route_layer(from_fn_with_state(
+            settings(),
+            auth::with_token_in_query_too,
+        ));
     let with_token_beyond_loopback = Router::new()
         .route("/metrics", get(metrics::render))
         .route("/openapi.json", get(document))
@@ -74,6 +83,7 @@ pub(super) fn routes(doors: &Doors) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz));
     with_token
+        .merge(with_token_in_query_too)
         .merge(with_token_beyond_loopback)
         .merge(open)
         .with_state(native)

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{health, metrics, preflight, rule_body, rules, streams, targets};
+use super::{events, health, metrics, preflight, rule_body, rules, streams, targets};
 use crate::api::problem::ProblemBody;
 
 #[derive(OpenApi)]
@@ -18,14 +18,15 @@ use crate::api::problem::ProblemBody;
     paths(
         rules::list, rules::create, rules::show, rules::change, rules::delete,
         streams::list, streams::show, streams::kick,
-        targets::list, preflight::run,
+        targets::list, preflight::run, events::listen,
         health::healthz, health::readyz, metrics::render,
     ),
-    components(schemas(ProblemBody, rule_body::OriginName)),
+    components(schemas(ProblemBody, rule_body::OriginName, crate::control::Event)),
     tags(
         (name = "rules", description = "Which stream goes where."),
         (name = "streams", description = "What is published at this moment."),
         (name = "targets", description = "How the pushes stand."),
+        (name = "events", description = "What changes, as it happens."),
         (name = "health", description = "For whoever watches the process."),
     ),
     security(("token" = [])),

@@ -23,6 +23,12 @@ pub const IDLE_DEADLINE: Duration = Duration::from_secs(75);
 /// The time for running requests when the listener stops.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(3);
 
+/// Callers that listen to events at one time. Each has a connection, and a place in the feed.
+pub const MAX_EVENT_LISTENERS: usize = 64;
+
+/// The time between two signs of life to who listens to events: below [`IDLE_DEADLINE`], and below what proxies wait (60 s).
+pub const EVENTS_KEEP_ALIVE: Duration = Duration::from_secs(15);
+
 /// Bytes of a request's head. A vendor's GET carries a URL of 2048 bytes, percent-encoded at worst three times as long.
 pub const MAX_HEADER_BYTES: usize = 64 * 1024;
 

@@ -59,6 +59,8 @@ pub struct PublishRefused<'a> {
     pub peer: SocketAddr,
     /// Why it may not.
     pub reason: PublishRefusal,
+    /// The same in words, where the app's publish hook has some.
+    pub detail: Option<&'a str>,
 }
 
 impl PublishRefused<'_> {
@@ -73,6 +75,7 @@ impl PublishRefused<'_> {
             name = %mask_name(self.name),
             peer = %self.peer,
             reason = self.reason.as_str(),
+            detail = self.detail.map(printable),
             omitted,
             "publish refused"
         );

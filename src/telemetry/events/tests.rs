@@ -125,6 +125,7 @@ fn a_publisher_s_key_and_control_characters_stay_out() {
             name: "cam\x1b[2J?key=canary-key",
             peer: PEER.parse().unwrap(),
             reason: PublishRefusal::Auth,
+            detail: None,
         }
         .emit(&metrics);
         PublishStarted {

@@ -1,0 +1,193 @@
+//! The publish hook: an app's owner is asked over HTTP whether somebody may publish.
+
+use axum::http::StatusCode;
+use futures::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use time::OffsetDateTime;
+use tokio::time::timeout;
+
+use super::webhooks::signed;
+use crate::ingest::{HookAnswer, PublishHook, PublishWish};
+use crate::notify::{HttpPost, PostError, Shaped};
+use crate::rule::HttpUrl;
+use crate::secret::Secret;
+
+/// The time for the whole of a question. Encoders wait about ten seconds for their publish.
+pub const HOOK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// An answer's body, in bytes.
+pub const HOOK_ANSWER_BYTES_MAX: usize = 64 * 1024;
+
+/// Characters of a reason that an encoder is shown.
+pub const HOOK_REASON_CHARS_MAX: usize = 200;
+
+/// What holds where the hook gives no answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HookDown {
+    /// Nobody may publish.
+    #[default]
+    Refuse,
+    /// Everybody may, each known by what it showed.
+    Allow,
+}
+
+/// A hook that is asked over HTTP.
+#[derive(Clone)]
+pub struct HttpHook {
+    /// How it is called.
+    pub post: HttpPost,
+    /// Where. Prints masked.
+    pub url: HttpUrl,
+    /// What questions are signed with, as webhooks are.
+    pub secret: Option<Secret>,
+    /// What holds where it gives no answer.
+    pub down: HookDown,
+}
+
+impl std::fmt::Debug for HttpHook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HttpHook({})", self.url)
+    }
+}
+
+/// What it is asked.
+#[derive(Serialize)]
+struct Question<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+    app: &'a str,
+    stream: &'a str,
+    /// What the publisher put behind its name, or its server, and a `?`.
+    query: &'a str,
+    peer: String,
+}
+
+/// What it may answer; what else is in it is not looked at.
+#[derive(Debug, Default, Deserialize)]
+struct Reply {
+    allow: Option<bool>,
+    reason: Option<String>,
+    identity: Option<String>,
+}
+
+impl PublishHook for HttpHook {
+    fn ask<'a>(&'a self, wish: PublishWish<'a>) -> BoxFuture<'a, HookAnswer> {
+        Box::pin(async move {
+            let asked = timeout(HOOK_TIMEOUT, self.question(wish)).await;
+            let why = match asked {
+                Ok(Ok((status, body))) => match answer(status, &body) {
+                    Ok(answer) => return answer,
+                    Err(why) => why,
+                },
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => format!("no answer within {} s", HOOK_TIMEOUT.as_secs()),
+            };
+            match self.down {
+                HookDown::Refuse => HookAnswer::Unanswered { why },
+                HookDown::Allow => {
+                    tracing::warn!(hook = %self.url, error = %why, "the publish hook gives no answer; the publisher is let in");
+                    HookAnswer::Allowed { identity: None }
+                }
+            }
+        })
+    }
+}
+
+impl HttpHook {
+    async fn question(&self, wish: PublishWish<'_>) -> Result<(u16, Vec<u8>), PostError> {
+        let now = OffsetDateTime::now_utc();
+        let question = Question {
+            kind: "publish.request",
+            at: now,
+            app: wish.stream.app.as_str(),
+            stream: wish.stream.name.as_str(),
+            query: wish.query,
+            peer: wish.peer.to_string(),
+        };
+        let body = serde_json::to_string(&question).unwrap_or_default();
+        let shaped = match &self.secret {
+            Some(secret) => signed(secret, &body, now),
+            None => Shaped::json(body),
+        };
+        let asked = self.post.ask(&self.url, shaped, HOOK_ANSWER_BYTES_MAX);
+        asked.await
+    }
+}
+
+/// What an answer means, or why it is none.
+fn answer(status: u16, body: &[u8]) -> Result<HookAnswer, String> {
+    let is = |class: u16| status / 100 == class;
+    if !is(2) && !is(4) || status == StatusCode::TOO_MANY_REQUESTS.as_u16() {
+        return Err(format!("it answered {status}"));
+    }
+    let reply: Reply = match body.trim_ascii() {
+        [] => Reply::default(),
+        body => match serde_json::from_slice(body) {
+            Ok(reply) => reply,
+            // A page of an error is as good a no as any.
+            Err(_) if is(4) => Reply::default(),
+            Err(_) => {
+                return Err(
+                    "its answer is no JSON object of the kind that is documented".to_owned(),
+                );
+            }
+        },
+    };
+    if is(2) && reply.allow.unwrap_or(true) {
+        let identity = reply.identity.map(Secret::new);
+        return Ok(HookAnswer::Allowed { identity });
+    }
+    let reason = reply.reason.unwrap_or_default();
+    let shown = reason.chars().filter(|c| !c.is_control());
+    Ok(HookAnswer::Refused {
+        reason: shown.take(HOOK_REASON_CHARS_MAX).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(reason: &str) -> Result<HookAnswer, ()> {
+        let reason = reason.to_owned();
+        Ok(HookAnswer::Refused { reason })
+    }
+
+    #[test]
+    fn an_answer_allows_refuses_or_is_none() {
+        let allowed = |identity: Option<&str>| {
+            let identity = identity.map(Secret::new);
+            Ok(HookAnswer::Allowed { identity })
+        };
+        for (status, body, expected) in [
+            (200, "", allowed(None)),
+            (204, "", allowed(None)),
+            (200, "{}", allowed(None)),
+            (200, r#"{"allow":true,"more":[1]}"#, allowed(None)),
+            (200, r#"{"identity":"studio"}"#, allowed(Some("studio"))),
+            (200, r#"{"allow":false}"#, refused("")),
+            (
+                200,
+                r#"{"allow":false,"reason":"not\u0007 you"}"#,
+                refused("not you"),
+            ),
+            (403, "", refused("")),
+            (403, r#"{"reason":"expired"}"#, refused("expired")),
+            (403, r#"{"allow":true}"#, refused("")),
+            (404, "<html>", refused("")),
+            (200, "OK", Err(())),
+            (200, "<html>", Err(())),
+            (200, r#"{"allow":"yes"}"#, Err(())),
+            (302, "", Err(())),
+            (429, "", Err(())),
+            (500, r#"{"allow":true}"#, Err(())),
+        ] {
+            let given = answer(status, body.as_bytes()).map_err(|_| ());
+            assert_eq!(given, expected, "{status} {body}");
+        }
+    }
+}
