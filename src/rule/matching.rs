@@ -228,8 +228,9 @@ mod tests {
 
     #[test]
     fn a_publish_looks_at_as_many_rules_among_ten_thousand_as_among_ten() {
-        // (the rules, a stream that some of them want, how many those are)
-        let tables: [(fn(usize) -> String, &str, usize); 6] = [
+        /// The rules, a stream that some of them want, how many those are.
+        type Table = (fn(usize) -> String, &'static str, usize);
+        let tables: [Table; 6] = [
             (|n| format!("cam-{n:05}"), "cam-00003", 1),
             (|n| format!("cam-{n:05}-*"), "cam-00003-hd", 1),
             (|n| format!("*-{n:05}"), "cam-00003", 1),
