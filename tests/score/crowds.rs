@@ -149,6 +149,8 @@ async fn publish_once(gateway: SocketAddr, name: &str) -> std::io::Result<()> {
             .await?;
     }
     published.say_goodbye().await?;
+    // As encoders do; the gateway waits a moment for those that do not.
+    published.tcp.shutdown().await?;
     let mut scrap = Vec::new();
     published.tcp.read_to_end(&mut scrap).await?;
     Ok(())

@@ -61,7 +61,7 @@ struct Options {
     /// Shorter, for a look: the page is not written
     #[arg(long)]
     quick: bool,
-    /// These items only, by number: the page is not written
+    /// These items only, by number: the rows of the others stay in the page
     #[arg(long, value_delimiter = ',')]
     items: Vec<u32>,
     /// What decides who does what in the soak
@@ -166,8 +166,9 @@ fn main() -> ExitCode {
     }
     rows.sort_by_key(|row| row.item);
     println!("\n{}", page::table(&rows));
-    let is_whole = extent == Extent::Whole && options.items.is_empty();
-    if is_whole && let Err(error) = page::write(&options, &rows) {
+    if extent == Extent::Whole
+        && let Err(error) = page::write(&options, &rows)
+    {
         eprintln!("score: {}: {error}", options.page.display());
         return ExitCode::FAILURE;
     }

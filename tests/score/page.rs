@@ -30,26 +30,55 @@ pub fn table(rows: &[Row]) -> String {
     table
 }
 
+/// Writes the table into the page. Where only some items were measured, the rows of the others stay, and so does where they came from.
 pub fn write(options: &Options, rows: &[Row]) -> io::Result<()> {
     let page = std::fs::read_to_string(&options.page)?;
     let (before, rest) = page
         .split_once(BEGIN)
         .ok_or_else(|| io::Error::other(format!("there is no line {BEGIN}")))?;
-    let (_, after) = rest
+    let (old, after) = rest
         .split_once(END)
         .ok_or_else(|| io::Error::other(format!("there is no line {END}")))?;
-    let body = format!("{}\n\n{}", origin(options), table(rows));
+    let mut table = table(rows);
+    let mut origins = Vec::new();
+    if !options.items.is_empty() {
+        let stays = |line: &&str| {
+            let item = item(line);
+            item.is_some_and(|item| !options.items.contains(&item))
+        };
+        let staying = old.lines().filter(stays);
+        let mut lines: Vec<_> = table.lines().chain(staying).collect();
+        // The heading has no number; rows of one item keep their order.
+        lines.sort_by_key(|line| item(line));
+        table = lines.join("\n") + "\n";
+        let paragraphs = old
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('|'));
+        origins.extend(paragraphs.map(str::to_owned));
+    }
+    origins.push(origin(options));
+    let body = format!("{}\n\n{table}", origins.join("\n\n"));
     std::fs::write(
         &options.page,
         format!("{before}{BEGIN}\n\n{body}\n{END}{after}"),
     )
 }
 
+/// The item that a line of the table is of.
+fn item(line: &str) -> Option<u32> {
+    line.strip_prefix("| ")?.split(' ').next()?.parse().ok()
+}
+
 /// Machine, commit, seed and date.
 fn origin(options: &Options) -> String {
     let date = OffsetDateTime::now_utc().date();
+    let items: Vec<_> = options.items.iter().map(u32::to_string).collect();
+    let which = match items.is_empty() {
+        true => String::new(),
+        false => format!("Items {}: ", items.join(", ")),
+    };
     let mut text = format!(
-        "{date}, commit {}, seed {}, {}.",
+        "{which}{date}, commit {}, seed {}, {}.",
         output("git", &["rev-parse", "--short=10", "HEAD"]),
         options.seed,
         machine()

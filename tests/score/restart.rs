@@ -243,7 +243,7 @@ pub async fn acknowledged_rules(extent: Extent) -> Row {
         returned += found.difference(&standing).count();
         standing = found;
         // Where in the middle of what it is killed differs.
-        let until = Instant::now() + Duration::from_millis(350 + u64::from(round * 37 % 100));
+        let until = Instant::now() + Duration::from_millis(900 + u64::from(round * 37 % 100));
         let mut open = None;
         let writing = async {
             for number in 0_u32.. {
@@ -259,8 +259,7 @@ pub async fn acknowledged_rules(extent: Extent) -> Row {
                     None => {
                         open = None;
                         let url = format!("rtmp://127.0.0.1:9/app/{round}-{number}");
-                        let wish =
-                            json!({"app": "live", "stream": format!("cam{number}"), "url": url});
+                        let wish = json!({"app": "live", "stream": format!("cam{round}-{number}"), "url": url});
                         let (status, rule) =
                             gateway.request(Method::POST, "/v1/rules", Some(wish)).await;
                         assert_eq!(status, StatusCode::CREATED, "{rule}");

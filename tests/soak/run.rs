@@ -209,7 +209,11 @@ impl Run {
         idle: Option<Sample>,
     ) -> Outcome {
         if self.book.faults().is_empty() {
-            while publishers.join_next().await.is_some() {}
+            while let Some(ended) = publishers.join_next().await {
+                if let Err(error) = ended {
+                    self.book.wrong(format!("a publisher of ours: {error}"));
+                }
+            }
             self.becomes_quiet(idle).await;
             self.all_were_seen();
             self.has_no_fault_of_its_own().await;
