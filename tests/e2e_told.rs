@@ -15,10 +15,11 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use common::gateway::{Gateway, Site, argument, run};
 use common::rml_publisher::RmlPublisher;
+use common::target::{Behaviour, Target};
 use common::{eventually, flv, media};
 use hmac::{Hmac, KeyInit, Mac};
 use http_body_util::BodyExt;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::Sha256;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -229,6 +230,60 @@ async fn a_hook_lets_in_refuses_with_a_reason_and_refuses_when_it_is_down() {
     for secret in ["canary", "token=", "good", "late"] {
         assert!(!log.contains(secret), "{secret} is in {log}");
     }
+}
+
+#[tokio::test]
+async fn a_hook_s_rules_last_as_long_as_the_stream() {
+    let target = Target::start(Behaviour::Records).await;
+    let urls = (target.url("app/canary-one"), target.url("app/canary-two"));
+    let service = Service::start(move |question| {
+        let (one, two) = &urls;
+        let rules = match question["query"].as_str().unwrap() {
+            "show=1" => vec![one],
+            _ => vec![two],
+        };
+        let rules: Vec<_> = rules.iter().map(|url| json!({"url": url})).collect();
+        let answer = json!({"identity": "studio", "rules": rules});
+        (StatusCode::OK, answer.to_string())
+    })
+    .await;
+    let app = format!(
+        "[relay]\ngrace_ms = 0\n[[apps]]\nname = \"live\"\npublish_auth = \"hook\"\npublish_hook = \"http://{}/\"\n",
+        service.address
+    );
+    let site = Site::new("", &app);
+    let gateway = site.start().await;
+    let visits = async |name: &str| {
+        eventually(&format!("{name} is pushed"), LONG, || async {
+            let visits = target.visits();
+            visits.iter().any(|visit| visit.name == name).then_some(())
+        })
+        .await;
+    };
+    let tags = flv::read(&media::h264_aac(3, 1));
+    let mut first = published(&gateway, "cam?show=1").await.unwrap();
+    first.send_tags(&tags, 10.0).await.unwrap();
+    visits("canary-one").await;
+    let rules = gateway.rules().await;
+    assert_eq!(rules.len(), 1, "{rules:?}");
+    assert_eq!(
+        (&rules[0]["stream"], &rules[0]["origin"]),
+        (&"cam".into(), &"api".into())
+    );
+    // Another publisher takes over, and brings its own.
+    let mut second = published(&gateway, "cam?show=2").await.unwrap();
+    second.send_tags(&tags, 10.0).await.unwrap();
+    visits("canary-two").await;
+    eventually("the first one's rule is gone", LONG, || async {
+        (gateway.rules().await.len() == 1).then_some(())
+    })
+    .await;
+    drop(second);
+    eventually("the stream's rules end with it", LONG, || async {
+        gateway.rules().await.is_empty().then_some(())
+    })
+    .await;
+    assert!(!gateway.output().contains("canary"));
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use crate::config::{
     AppConfig, Config, DuplicatePublisher, Environment, Gap, PublishAuth, TlsListenerConfig,
 };
 use crate::control::{
-    EventFilter, Forbids, History, HostJudge, HttpHook, Live, Phase, Readiness, Rules, SystemClock,
-    UnusedRules, Webhook, Webhooks, ensure_salt, ensure_token, follow,
+    EventFilter, Forbids, History, HostJudge, HttpHook, Live, PendingLoans, Phase, Readiness,
+    Rules, SystemClock, UnusedRules, Webhook, Webhooks, ensure_salt, ensure_token, follow, lend,
 };
 use crate::egress::attempt::Reach;
 use crate::egress::gate::StartGate;
@@ -26,7 +26,7 @@ use crate::net::tls;
 use crate::notify::{Courier, HttpPost};
 use crate::relay::ring::RingLimits;
 use crate::relay::{Hub, Shards, Terms, Tick};
-use crate::rule::{AppName, CdnAuth, Rule, UrlTemplate};
+use crate::rule::{AppName, CdnAuth, Rule, StreamKey, UrlTemplate};
 use crate::secret::Secret;
 use crate::store::SqliteStore;
 use crate::telemetry::Metrics;
@@ -68,6 +68,7 @@ pub(super) struct Gateway {
     pub(super) addresses: Addresses,
     pub(super) callbacks: zego::Callbacks,
     pub(super) post: HttpPost,
+    pub(super) loans: Arc<PendingLoans>,
     pub(super) webhooks: Webhooks,
     courier: Courier,
     drain_time: Duration,
@@ -155,7 +156,21 @@ impl Gateway {
         let courier = Courier::new(Arc::new(post.clone()), Arc::clone(&metrics));
         let webhooks = Webhooks::new(courier.clone(), Arc::clone(metrics.feed()));
         webhooks.replace(wanted_webhooks(config));
-        let apps = Arc::new(ArcSwap::from_pointee(admission(&config.apps, &post)));
+        let loans = Arc::new(PendingLoans::default());
+        tokio::spawn(lend(
+            rules.clone(),
+            Arc::clone(&loans),
+            metrics.feed().reader(),
+            {
+                let hub = Arc::clone(&hub);
+                move |key: &StreamKey| hub.find(key).is_some()
+            },
+        ));
+        let apps = Arc::new(ArcSwap::from_pointee(admission(
+            &config.apps,
+            &post,
+            &loans,
+        )));
         let gate = Arc::new(Gate {
             hub: Arc::clone(&hub),
             admission: Arc::clone(&apps) as Arc<dyn ingest::Admission>,
@@ -275,6 +290,7 @@ impl Gateway {
             addresses,
             callbacks,
             post,
+            loans,
             webhooks,
             courier,
             drain_time,
@@ -401,7 +417,7 @@ pub(super) fn callback_targets(config: &Config) -> Vec<zego::CallbackTarget> {
 }
 
 /// Who may publish.
-pub(super) fn admission(apps: &[AppConfig], post: &HttpPost) -> Apps {
+pub(super) fn admission(apps: &[AppConfig], post: &HttpPost, loans: &Arc<PendingLoans>) -> Apps {
     let numbered = |app: &AppConfig| Some((app.app_id?.to_string(), app.name.clone()));
     let numbers = apps.iter().filter_map(numbered).collect();
     Apps::new(apps.iter().map(|app| {
@@ -409,7 +425,7 @@ pub(super) fn admission(apps: &[AppConfig], post: &HttpPost) -> Apps {
             PublishAuth::Key => ingest::PublishAuth::Key(app.publish_keys.clone()),
             PublishAuth::None => ingest::PublishAuth::None,
             PublishAuth::Signed => ingest::PublishAuth::Signed(sign_secrets(app)),
-            PublishAuth::Hook => publish_hook(app, post),
+            PublishAuth::Hook => publish_hook(app, post, loans),
         };
         (app.name.clone(), auth)
     }))
@@ -423,13 +439,18 @@ fn sign_secrets(app: &AppConfig) -> Vec<Secret> {
 }
 
 /// The app's hook. A checked configuration has one; without it nobody is let in.
-fn publish_hook(app: &AppConfig, post: &HttpPost) -> ingest::PublishAuth {
+fn publish_hook(
+    app: &AppConfig,
+    post: &HttpPost,
+    loans: &Arc<PendingLoans>,
+) -> ingest::PublishAuth {
     match &app.publish_hook {
         Some(url) => ingest::PublishAuth::Hook(Arc::new(HttpHook {
             post: post.clone(),
             url: url.0.clone(),
             secret: app.publish_hook_secret.clone(),
             down: app.publish_hook_down,
+            loans: Arc::clone(loans),
         })),
         None => ingest::PublishAuth::Key(Vec::new()),
     }

@@ -38,7 +38,7 @@ async fn apply(gateway: &Gateway, serve: &mut Serve, config: Config) -> Result<(
             in_force.store(new);
         }
     }
-    let apps = admission(&config.apps, &gateway.post);
+    let apps = admission(&config.apps, &gateway.post, &gateway.loans);
     gateway.apps.store(Arc::new(apps));
     gateway.webhooks.replace(wanted_webhooks(&config));
     let reject = rejects_duplicates(&config);

@@ -8,6 +8,7 @@ mod event;
 mod forbids;
 mod history;
 pub mod inputs;
+mod lent_rules;
 pub mod limits;
 mod live;
 mod outcome;
@@ -32,6 +33,7 @@ pub use event::{EVENT_TYPES, Event, EventFilter, event_id, is_event_type, parse_
 pub use forbids::{ForbidError, Forbids};
 pub use history::{History, Life, follow};
 pub use inputs::{InputSettings, Inputs};
+pub use lent_rules::{LENT_RULES_MAX, Loan, PENDING_LOANS_MAX, PendingLoans, lend};
 pub use live::Live;
 pub use outcome::{
     ChangeError, CreateError, Created, DeleteError, Deleted, Expected, NewRule, NotStored,

@@ -3,14 +3,16 @@
 use axum::http::StatusCode;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::timeout;
 
+use super::lent_rules::{LENT_RULES_MAX, Loan, PendingLoans};
 use super::webhooks::signed;
 use crate::ingest::{HookAnswer, PublishHook, PublishWish};
 use crate::notify::{HttpPost, PostError, Shaped};
-use crate::rule::HttpUrl;
+use crate::rule::{HttpUrl, UrlTemplate};
 use crate::secret::Secret;
 
 /// The time for the whole of a question. Encoders wait about ten seconds for their publish.
@@ -44,6 +46,8 @@ pub struct HttpHook {
     pub secret: Option<Secret>,
     /// What holds where it gives no answer.
     pub down: HookDown,
+    /// Where the rules go that it names.
+    pub loans: Arc<PendingLoans>,
 }
 
 impl std::fmt::Debug for HttpHook {
@@ -72,6 +76,22 @@ struct Reply {
     allow: Option<bool>,
     reason: Option<String>,
     identity: Option<String>,
+    #[serde(default)]
+    rules: Vec<WantedRule>,
+}
+
+/// A rule for this publish.
+#[derive(Debug, Deserialize)]
+struct WantedRule {
+    url: Secret,
+    backup_url: Option<Secret>,
+}
+
+/// What an answer comes to.
+#[derive(Debug, PartialEq)]
+struct Decided {
+    answer: HookAnswer,
+    loans: Vec<Loan>,
 }
 
 impl PublishHook for HttpHook {
@@ -80,7 +100,14 @@ impl PublishHook for HttpHook {
             let asked = timeout(HOOK_TIMEOUT, self.question(wish)).await;
             let why = match asked {
                 Ok(Ok((status, body))) => match answer(status, &body) {
-                    Ok(answer) => return answer,
+                    Ok(decided) => {
+                        // Told of no rules, too: those of the publisher before are over then.
+                        if matches!(decided.answer, HookAnswer::Allowed { .. }) {
+                            let stream = wish.stream.clone();
+                            self.loans.push(stream, wish.peer, decided.loans);
+                        }
+                        return decided.answer;
+                    }
                     Err(why) => why,
                 },
                 Ok(Err(error)) => error.to_string(),
@@ -119,7 +146,7 @@ impl HttpHook {
 }
 
 /// What an answer means, or why it is none.
-fn answer(status: u16, body: &[u8]) -> Result<HookAnswer, String> {
+fn answer(status: u16, body: &[u8]) -> Result<Decided, String> {
     let is = |class: u16| status / 100 == class;
     if !is(2) && !is(4) || status == StatusCode::TOO_MANY_REQUESTS.as_u16() {
         return Err(format!("it answered {status}"));
@@ -139,13 +166,36 @@ fn answer(status: u16, body: &[u8]) -> Result<HookAnswer, String> {
     };
     if is(2) && reply.allow.unwrap_or(true) {
         let identity = reply.identity.map(Secret::new);
-        return Ok(HookAnswer::Allowed { identity });
+        return Ok(Decided {
+            answer: HookAnswer::Allowed { identity },
+            loans: loans(reply.rules)?,
+        });
     }
     let reason = reply.reason.unwrap_or_default();
     let shown = reason.chars().filter(|c| !c.is_control());
-    Ok(HookAnswer::Refused {
-        reason: shown.take(HOOK_REASON_CHARS_MAX).collect(),
+    let reason = shown.take(HOOK_REASON_CHARS_MAX).collect();
+    Ok(Decided {
+        answer: HookAnswer::Refused { reason },
+        loans: Vec::new(),
     })
+}
+
+/// The rules that it names. An answer with a wrong URL is none: whoever publishes would be live at fewer places than meant.
+fn loans(wanted: Vec<WantedRule>) -> Result<Vec<Loan>, String> {
+    if wanted.len() > LENT_RULES_MAX {
+        return Err(format!("it names more than {LENT_RULES_MAX} rules"));
+    }
+    let parse = |url: &Secret| {
+        let parsed = UrlTemplate::parse(url.expose());
+        parsed.map_err(|error| format!("it names a rule with a wrong URL: {error}"))
+    };
+    let loan = |rule: &WantedRule| {
+        Ok(Loan {
+            url: parse(&rule.url)?,
+            backup_url: rule.backup_url.as_ref().map(parse).transpose()?,
+        })
+    };
+    wanted.iter().map(loan).collect()
 }
 
 #[cfg(test)]
@@ -186,8 +236,22 @@ mod tests {
             (429, "", Err(())),
             (500, r#"{"allow":true}"#, Err(())),
         ] {
-            let given = answer(status, body.as_bytes()).map_err(|_| ());
+            let given = answer(status, body.as_bytes()).map(|decided| decided.answer);
+            let given = given.map_err(|_| ());
             assert_eq!(given, expected, "{status} {body}");
         }
+    }
+
+    #[test]
+    fn an_answer_names_rules_and_one_with_a_wrong_url_is_none() {
+        let body = r#"{"rules":[{"url":"rtmp://h/a/{stream}","backup_url":"rtmp://h/a/b"},{"url":"rtmp://h/a/c"}]}"#;
+        let loans = answer(200, body.as_bytes()).unwrap().loans;
+        assert_eq!(loans.len(), 2);
+        assert_eq!(loans[0].url.expose(), "rtmp://h/a/{stream}");
+        assert!(loans[0].backup_url.is_some() && loans[1].backup_url.is_none());
+        let wrong = answer(200, br#"{"rules":[{"url":"ftp://h/canary"}]}"#).unwrap_err();
+        assert!(!wrong.contains("canary"), "{wrong}");
+        let many = vec![r#"{"url":"rtmp://h/a/c"}"#; LENT_RULES_MAX + 1].join(",");
+        assert!(answer(200, format!("{{\"rules\":[{many}]}}").as_bytes()).is_err());
     }
 }

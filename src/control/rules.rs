@@ -14,7 +14,7 @@ use super::outcome::{
     ChangeError, CreateError, Created, DeleteError, Deleted, Expected, NewRule, NotStored,
     RuleChange, TargetRefused,
 };
-use super::writer::Writer;
+use super::writer::{Keeping, Writer};
 use crate::rule::{AppName, Origin, Role, Rule, RuleId, RuleSet, StreamPattern, UrlTemplate};
 use crate::store::{RuleStore, StoreError};
 use crate::telemetry::Metrics;
@@ -96,10 +96,22 @@ impl Rules {
     /// # Errors
     /// See [`CreateError`]. Nothing has changed then.
     pub async fn create(&self, new: NewRule) -> Result<Created, CreateError> {
+        self.make(new, Keeping::Stored).await
+    }
+
+    /// The same for a rule that does not outlive this process, and that whoever makes it deletes.
+    ///
+    /// # Errors
+    /// See [`CreateError`]. Nothing has changed then.
+    pub async fn lend(&self, new: NewRule) -> Result<Created, CreateError> {
+        self.make(new, Keeping::ForNow).await
+    }
+
+    async fn make(&self, new: NewRule, keeping: Keeping) -> Result<Created, CreateError> {
         self.check_app(&new.app)?;
         self.judge(Some(&new.url), new.options.backup_url.as_ref())?;
         let now = self.clock.now();
-        self.write(move |writer| writer.create(new, now))
+        self.write(move |writer| writer.create(new, now, keeping))
             .await
             .map_err(NotStored::GivenUp)?
     }

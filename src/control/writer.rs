@@ -21,6 +21,15 @@ use crate::telemetry::Metrics;
 use crate::telemetry::events::{RuleChanged, RuleCreated, RuleDeleted, StoreTrouble};
 use crate::telemetry::labels::StoreOperation;
 
+/// How long a new rule is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keeping {
+    /// Until somebody deletes it.
+    Stored,
+    /// Until then, or until this process ends.
+    ForNow,
+}
+
 /// What only one write at a time may touch.
 pub(super) struct Writer {
     book: Book,
@@ -56,6 +65,7 @@ impl Writer {
         &mut self,
         new: NewRule,
         now: OffsetDateTime,
+        keeping: Keeping,
     ) -> Result<Created, CreateError> {
         if let Some(rule) = self.book.standing(&new.app, &new.stream, &new.url) {
             return Ok(Created {
@@ -78,8 +88,10 @@ impl Writer {
             chunk_size: new.options.chunk_size,
         };
         check_backup(&rule)?;
-        let inserted = self.store.insert(&rule);
-        self.watched(StoreOperation::Store, inserted)?;
+        if keeping == Keeping::Stored {
+            let inserted = self.store.insert(&rule);
+            self.watched(StoreOperation::Store, inserted)?;
+        }
         let rule = self.book.put(rule);
         self.publish();
         RuleCreated { rule: &rule }.emit(&self.metrics);
