@@ -174,6 +174,12 @@ fn sign(secret: &Secret, timestamp: &str, body: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::notify::{Post, PostError};
+    use crate::rule::StreamKey;
+    use crate::telemetry::Metrics;
+    use crate::telemetry::feed::{HISTORY_MAX, StreamChange, What};
+    use crate::telemetry::labels::StreamEnd;
+    use futures::future::BoxFuture;
 
     #[test]
     fn a_signature_is_what_any_hmac_of_time_and_body_is() {
@@ -189,5 +195,99 @@ mod tests {
             header(&SIGNATURE),
             "v1=1d69bcb084beb6eb528786cc5d022925538f95bf5a26c0646f7223c252991404"
         );
+    }
+
+    fn webhook(path: &str, types: &[&str]) -> Webhook {
+        Webhook {
+            url: HttpUrl::parse(&format!("http://hooks.example/{path}")).unwrap(),
+            secret: Secret::new("whsec"),
+            filter: EventFilter {
+                types: types.iter().map(|&kind| kind.to_owned()).collect(),
+                ..EventFilter::default()
+            },
+        }
+    }
+
+    fn end(feed: &Feed, stream: &str) {
+        feed.announce(What::Stream {
+            stream: StreamKey::parse("live", stream).unwrap(),
+            change: StreamChange::Ended {
+                reason: StreamEnd::Finished,
+            },
+        });
+    }
+
+    #[tokio::test]
+    async fn a_webhook_that_is_too_slow_is_told_and_its_filter_holds() {
+        let feed = Feed::new();
+        let (all, none) = (webhook("a", &["stream.*"]), webhook("b", &["rule.*"]));
+        let readers = (feed.reader(), feed.reader());
+        for _ in 0..HISTORY_MAX {
+            end(&feed, "many");
+        }
+        end(&feed, "last");
+        feed.close();
+        let told = Mutex::new(Vec::new());
+        let write_down = |message: Told| {
+            told.lock().unwrap().push((message.kind, message.body));
+            std::future::ready(())
+        };
+        tell(readers.0, &all, write_down).await;
+        tell(readers.1, &none, write_down).await;
+        let told = told.into_inner().unwrap();
+        let (kind, body) = &told[0];
+        assert_eq!(*kind, "events.missed");
+        assert!(body.contains("\"count\":1"), "{body}");
+        assert!(told[HISTORY_MAX].1.contains("\"last\""));
+        let of_the_other: Vec<_> = told[HISTORY_MAX + 1..].iter().map(|told| told.0).collect();
+        assert_eq!(of_the_other, ["events.missed"], "whatever it wants");
+    }
+
+    /// Writes down the paths that are called, and takes everything.
+    #[derive(Default)]
+    struct Called(Mutex<Vec<String>>);
+
+    impl Post for Called {
+        fn post<'a>(
+            &'a self,
+            url: &'a HttpUrl,
+            _: Shaped,
+        ) -> BoxFuture<'a, Result<u16, PostError>> {
+            self.0.lock().unwrap().push(url.target().to_owned());
+            Box::pin(std::future::ready(Ok(204)))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reload_leaves_alone_what_stays_and_ends_what_goes() {
+        let called = Arc::new(Called::default());
+        let metrics = Arc::new(Metrics::new());
+        let feed = Arc::clone(metrics.feed());
+        let webhooks = Webhooks::new(Courier::new(called.clone(), metrics), Arc::clone(&feed));
+        let (stays, goes, comes) = (
+            webhook("stays", &[]),
+            webhook("goes", &[]),
+            webhook("comes", &[]),
+        );
+        webhooks.replace(vec![stays.clone(), goes]);
+        end(&feed, "one");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let mut before = std::mem::take(&mut *called.0.lock().unwrap());
+        before.sort();
+        assert_eq!(before, ["/goes", "/stays"]);
+        // What stays is told what nobody has read yet; what comes is told only what comes after it.
+        end(&feed, "two");
+        webhooks.replace(vec![stays.clone(), comes]);
+        end(&feed, "three");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let mut after = std::mem::take(&mut *called.0.lock().unwrap());
+        after.retain(|path| path != "/goes");
+        after.sort();
+        assert_eq!(after, ["/comes", "/stays", "/stays"]);
+        end(&feed, "four");
+        webhooks.replace(vec![stays]);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let last = called.0.lock().unwrap().clone();
+        assert!(last.contains(&"/stays".to_owned()) && !last.contains(&"/goes".to_owned()));
     }
 }
