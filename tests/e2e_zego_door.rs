@@ -5,7 +5,7 @@
 
 mod common;
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
 use axum::extract::State;
@@ -265,6 +265,25 @@ async fn a_stream_is_dispatched_told_of_forbidden_and_resumed_over_a_restart() {
     let _ = publishing.await;
     assert!(publishes(&gateway, "cam").await.is_none());
     assert!(publishes(&gateway, "other").await.is_some());
+
+    // A stream of the test environment is published under its whole name.
+    let name = format!("zegotest-{APP_ID}-cam");
+    let url = utf8_percent_encode(&target.url("app/test"), NON_ALPHANUMERIC).to_string();
+    let in_test = ask(
+        &gateway,
+        &format!("IsTest=true&Action=CreatCDNTransferRule&StreamId={name}&CDNUrl={url}&Sequence=1"),
+    )
+    .await;
+    assert_ok(&in_test);
+    let mut publisher = publishes(&gateway, &name).await.unwrap();
+    let tags = flv::read(&media::h264_aac(8, 2));
+    let publishing = tokio::spawn(async move { publisher.send_tags(&tags, 1.0).await });
+    eventually("it is relayed", Duration::from_secs(20), || async {
+        let mut visits = target.visits().into_iter();
+        visits.find(|visit| visit.name == "test" && visit.arrivals.len() > 5)
+    })
+    .await;
+    publishing.abort();
     gateway.kill_9();
 
     let gateway = site.start().await;
@@ -274,4 +293,51 @@ async fn a_stream_is_dispatched_told_of_forbidden_and_resumed_over_a_restart() {
     );
     assert_eq!(code_of(&gateway, "ResumeRTCStream").await, 0);
     assert!(publishes(&gateway, "cam").await.is_some());
+}
+
+#[tokio::test]
+async fn a_reload_forgets_no_sequence() {
+    let app =
+        format!("[[apps]]\nname = \"live\"\napp_id = {APP_ID}\nserver_secret = \"{SECRET}\"\n");
+    let site = Site::new("", &app);
+    let gateway = site.start().await;
+    let url = "rtmp://127.0.0.1:9/app/name";
+    let reloads = || gateway.output().matches("configuration reloaded").count();
+    for round in 0..10 {
+        let began = Instant::now();
+        assert_ok(&call(&gateway, "CreatCDNTransferRule", url, 1000 + round).await);
+        let before = reloads();
+        gateway.sighup();
+        eventually("it is reloaded", Duration::from_secs(20), || async {
+            (reloads() > before).then_some(())
+        })
+        .await;
+        let late = call(&gateway, "DeleteCDNTransferRule", url, 1).await;
+        // A machine that took longer has to try again: after ten seconds any number is taken.
+        if began.elapsed() < Duration::from_secs(9) {
+            assert_eq!(late["Code"], 5005, "{late}");
+            return;
+        }
+    }
+    panic!("no reload within nine seconds, ten times");
+}
+
+#[tokio::test]
+async fn what_is_dispatched_lets_its_publisher_in() {
+    for auth in [
+        "publish_auth = \"signed\"\nsign_secret = \"s3cret\"",
+        "publish_keys = [\"k=1\", \"other\"]",
+    ] {
+        let app = format!(
+            "[[apps]]\nname = \"live\"\napp_id = {APP_ID}\nserver_secret = \"{SECRET}\"\n{auth}\n"
+        );
+        let site = Site::new("", &app);
+        let gateway = site.start().await;
+        assert!(publishes(&gateway, "cam").await.is_none());
+        let push = "Action=RTMPDispatchV2&StreamId=cam&Type=push&Sequence=1";
+        let dispatched = ask(&gateway, push).await;
+        let url = dispatched["Data"][0].as_str().unwrap();
+        let (_, name) = url.rsplit_once(&format!("/{APP_ID}/")).unwrap();
+        assert!(publishes(&gateway, name).await.is_some(), "{auth}");
+    }
 }

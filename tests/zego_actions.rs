@@ -7,8 +7,8 @@ mod doors;
 use std::time::Duration;
 
 use aqueduct::api::AllowedHosts;
-use aqueduct::api::zego::Environments;
-use aqueduct::control::{StreamKey, TargetState, UnusedRules, UrlTemplate};
+use aqueduct::api::zego::{Environments, PublishCredential};
+use aqueduct::control::{Clock, StreamKey, TargetState, UnusedRules, UrlTemplate, signed_query};
 use aqueduct::relay::{Claim, ClaimRefused, Credential, DuplicatePolicy};
 use aqueduct::secret::Secret;
 use axum::body::Body;
@@ -118,11 +118,24 @@ async fn dispatch_says_where_to_publish() {
     }
 
     caller.gateway.configure(|settings| {
-        settings.zego.accounts[0].publish_key = Some(Secret::new("k=1/+ä"));
+        settings.zego.accounts[0].credential = PublishCredential::Key(Secret::new("k=1/+ä"));
     });
     assert_eq!(
         ask(&push).await["Data"],
         json!(["rtmp://relay.example:1935/1234567890/rtc01?key=k%3D1%2F%2B%C3%A4"])
+    );
+    caller.gateway.configure(|settings| {
+        settings.zego.accounts[0].credential = PublishCredential::Signed(Secret::new("s"));
+    });
+    let answer = ask(&push).await;
+    let now = caller.gateway.clock.now().unix_timestamp();
+    let key = StreamKey::parse("live", "rtc01").unwrap();
+    let query = signed_query(&Secret::new("s"), &key, (now + 7200).unsigned_abs());
+    assert_eq!(
+        answer["Data"],
+        json!([format!(
+            "rtmp://relay.example:1935/1234567890/rtc01?{query}"
+        )])
     );
     caller
         .gateway

@@ -390,7 +390,11 @@ fn publish_server(config: &Config, rtmp: SocketAddr) -> Option<String> {
 /// The ZEGO account of an app that has one: a number and a secret.
 fn zego_account(app: &AppConfig) -> Option<zego::Account> {
     let has = |environment| app.environments.contains(&environment);
-    let key = app.publish_keys.first();
+    let credential = match (app.auth(), app.publish_keys.first(), &app.sign_secret) {
+        (PublishAuth::Key, Some(key), _) => zego::PublishCredential::Key(key.clone()),
+        (PublishAuth::Signed, _, Some(secret)) => zego::PublishCredential::Signed(secret.clone()),
+        _ => zego::PublishCredential::None,
+    };
     Some(zego::Account {
         environments: zego::Environments {
             production: has(Environment::Production),
@@ -398,7 +402,7 @@ fn zego_account(app: &AppConfig) -> Option<zego::Account> {
         },
         default_cdn: app.default_cdn.clone(),
         client_secret: app.client_secret.clone(),
-        publish_key: key.filter(|_| app.auth() == PublishAuth::Key).cloned(),
+        credential,
         ..zego::Account::new(app.name.clone(), app.app_id?, app.server_secret.clone()?)
     })
 }

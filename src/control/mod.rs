@@ -25,7 +25,7 @@ pub use crate::rule::{
     AppName, CHUNK_SIZES, FilePlace, FileUrl, Files, HttpUrl, Input, InputError, KeyError, Loops,
     Origin, PUSH_SECONDS_MAX, PullUrl, Push, Role, Rule, RuleId, RuleSet, Source, SourceKind,
     SourceUrlError, StreamKey, StreamName, StreamPattern, TargetUrl, TemplateError, UrlError,
-    UrlTemplate,
+    UrlTemplate, signed_query,
 };
 pub use book::TooMany;
 pub use clock::{Clock, SystemClock};

@@ -7,14 +7,17 @@ use serde_json::{Value, json};
 use super::action::Action;
 use super::answer::{Code, Refusal};
 use super::call::Call;
+use super::limits::DISPATCHED_SECONDS;
 use super::parameters::Parameters;
-use super::stream_id;
+use super::{PublishCredential, stream_id};
+use crate::control::{StreamKey, signed_query};
 
-/// The answer to `RTMPDispatchV2` and to its older form.
+/// The answer to `RTMPDispatchV2` and to its older form, at `now` in Unix seconds.
 pub(super) fn run(
     call: &Call<'_>,
     parameters: &Parameters,
     server: Option<&str>,
+    now: i64,
 ) -> Result<Value, Refusal> {
     let stream = stream_id::read(call, parameters)?;
     match parameters.filled("Type") {
@@ -42,9 +45,14 @@ pub(super) fn run(
     if call.action == Action::DispatchHost {
         return Ok(json!([host_and_port(server)]));
     }
-    let credential = match &call.account.publish_key {
-        Some(key) => format!("?key={}", encoded(key.expose())),
-        None => String::new(),
+    let credential = match &call.account.credential {
+        PublishCredential::None => String::new(),
+        PublishCredential::Key(key) => format!("?key={}", encoded(key.expose())),
+        PublishCredential::Signed(secret) => {
+            let key = StreamKey::new(call.account.app.clone(), stream.clone());
+            let expires = now.saturating_add(DISPATCHED_SECONDS).unsigned_abs();
+            format!("?{}", signed_query(secret, &key, expires))
+        }
     };
     // Publishers may name the app by its number.
     let app_id = call.account.app_id;

@@ -23,3 +23,6 @@ pub(super) const SEQUENCE_WINDOW: Duration = Duration::from_secs(10);
 /// Calls of one app that are remembered where repeated ones are refused, each about 120 bytes. An app that makes more within the
 /// twenty minutes in which a signature may count is told to slow down: forgetting one would let it pass again.
 pub(super) const MAX_REMEMBERED_CALLS: usize = 100_000;
+
+/// For how long a push URL that is handed out is good where it is signed, in seconds: what the vendor says of its own.
+pub(super) const DISPATCHED_SECONDS: i64 = 7_200;

@@ -85,8 +85,19 @@ pub struct Account {
     pub default_cdn: Option<UrlTemplate>,
     /// What its clients sign with; none where they cannot.
     pub client_secret: Option<Secret>,
-    /// What a publisher has to show, for push URLs that are handed out; none where nothing is asked for.
-    pub publish_key: Option<Secret>,
+    /// What a publisher has to show, for push URLs that are handed out.
+    pub credential: PublishCredential,
+}
+
+/// What a push URL that is handed out has behind the stream's name.
+#[derive(Clone, Debug)]
+pub enum PublishCredential {
+    /// Nothing: the app is open, or its hook says what it wants to see.
+    None,
+    /// This key.
+    Key(Secret),
+    /// A signature by this secret, for two hours.
+    Signed(Secret),
 }
 
 impl Account {
@@ -99,7 +110,7 @@ impl Account {
             environments: Environments::default(),
             default_cdn: None,
             client_secret: None,
-            publish_key: None,
+            credential: PublishCredential::None,
         }
     }
 }
@@ -187,7 +198,8 @@ impl Door {
                 relays::run(&self.doors, &ledger, &call, &parameters).await
             }
             Action::Dispatch | Action::DispatchHost => {
-                dispatch::run(&call, &parameters, settings.publish_server.as_deref())
+                let server = settings.publish_server.as_deref();
+                dispatch::run(&call, &parameters, server, now.unix_timestamp())
             }
             Action::Describe | Action::Forbid | Action::Resume => {
                 streams::run(&self.doors, &call, &parameters).await
