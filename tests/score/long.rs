@@ -14,6 +14,7 @@ pub async fn soak(extent: Extent, seed: u64) -> Row {
         site: |rest| Site::new("", rest),
         seed,
         length,
+        crosses: false,
         plant: None,
     };
     let outcome = run::run(&plan).await;

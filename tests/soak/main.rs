@@ -84,6 +84,7 @@ fn main() -> ExitCode {
         },
         seed: options.seed.unwrap_or_else(|| fastrand::u64(..)),
         length: Duration::from_secs_f64(options.minutes.max(0.1) * 60.0),
+        crosses: !matches!(options.clock, Clock::Zero),
         plant: None,
     };
     println!("soak: {} s, seed {}", plan.length.as_secs(), plan.seed);

@@ -47,6 +47,7 @@ async fn soak(plant: Option<Plant>, seconds: u64) -> Outcome {
         site: |rest| Site::new("", rest),
         seed: 4,
         length: Duration::from_secs(seconds),
+        crosses: false,
         plant,
     };
     run::run(&plan).await
