@@ -127,10 +127,6 @@ pub struct CheckArgs {
 
 /// `sign`.
 #[derive(Debug, Args)]
-#[command(
-    args_conflicts_with_subcommands = false,
-    subcommand_negates_reqs = true
-)]
 pub struct SignArgs {
     /// The stream, as APP/STREAM; without an app it is one of "live"
     #[arg(value_name = "APP/STREAM")]

@@ -201,6 +201,12 @@ fn loans(wanted: Vec<WantedRule>) -> Result<Vec<Loan>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::dial::Dialer;
+    use crate::net::own::OwnListeners;
+    use crate::net::policy::AddressPolicy;
+    use crate::net::resolve::SystemResolver;
+    use crate::net::tls;
+    use crate::rule::StreamKey;
 
     fn refused(reason: &str) -> Result<HookAnswer, ()> {
         let reason = reason.to_owned();
@@ -253,5 +259,43 @@ mod tests {
         assert!(!wrong.contains("canary"), "{wrong}");
         let many = vec![r#"{"url":"rtmp://h/a/c"}"#; LENT_RULES_MAX + 1].join(",");
         assert!(answer(200, format!("{{\"rules\":[{many}]}}").as_bytes()).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_hook_that_is_away_lets_nobody_in_unless_that_is_said() {
+        // Bound and closed again: nobody listens there.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = listener.local_addr().unwrap();
+        drop(listener);
+        let policy = AddressPolicy {
+            allow_private: true,
+        };
+        let own = Arc::new(OwnListeners::new());
+        let dialer = Dialer::new(Arc::new(SystemResolver::new()), policy, own);
+        let hook = |down| HttpHook {
+            post: HttpPost {
+                dialer: Arc::new(dialer.clone()),
+                tls: tls::client_config(&[]).unwrap(),
+            },
+            url: HttpUrl::parse(&format!("http://{place}/canary")).unwrap(),
+            secret: None,
+            down,
+            loans: Arc::default(),
+        };
+        let stream = StreamKey::parse("live", "cam").unwrap();
+        let wish = PublishWish {
+            stream: &stream,
+            query: "token=canary",
+            peer: "192.0.2.7:4000".parse().unwrap(),
+        };
+        let HookAnswer::Unanswered { why } = hook(HookDown::Refuse).ask(wish).await else {
+            panic!("nobody is there to let anybody in");
+        };
+        assert!(
+            why.contains("127.0.0.1") && !why.contains("canary"),
+            "{why}"
+        );
+        let let_in = hook(HookDown::Allow).ask(wish).await;
+        assert_eq!(let_in, HookAnswer::Allowed { identity: None });
     }
 }
