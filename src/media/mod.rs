@@ -1,6 +1,7 @@
 //! What a frame is and when it is: tags, tracks and time. Pure values; no socket, no clock, no codec is opened.
 
 pub mod composition;
+mod disposable;
 pub mod tag;
 pub mod timeline;
 pub mod track;

@@ -3,6 +3,7 @@
 //! The layouts are those of FLV's legacy tags and of Enhanced RTMP v2 (veovera), which legacy tags never collide with: bit 7
 //! of a video tag is 0 there, and the sound format 9 was never given out.
 
+use super::disposable::is_disposable;
 use super::track::{Codec, MediaKind, Track, TrackId};
 use bytes::Bytes;
 
@@ -132,7 +133,7 @@ fn video(payload: &[u8]) -> Option<Shape> {
     } else if matches!(codec, Codec::Avc | Codec::Hevc) {
         match payload.get(1)? {
             0 => Class::SequenceHeader,
-            1 => frame_class(frame),
+            1 => picture_class(frame, codec, payload.get(5..)),
             2 => Class::EndOfSequence,
             _ => return None,
         }
@@ -160,7 +161,12 @@ fn video_enhanced(first: u8, payload: &[u8]) -> Option<Shape> {
     let (id, codec) = walk.track(VIDEO_MULTITRACK)?;
     let class = match walk.packet {
         PACKET_SEQUENCE_START | VIDEO_MPEG2TS_START => Class::SequenceHeader,
-        PACKET_CODED | VIDEO_CODED_X => frame_class(frame),
+        PACKET_CODED | VIDEO_CODED_X => {
+            let prefix = if walk.packet == PACKET_CODED { 3 } else { 0 };
+            let is_one = matches!(id, TrackId::One(_));
+            let nals = walk.rest.get(prefix..).filter(|_| is_one);
+            picture_class(frame, codec, nals)
+        }
         PACKET_SEQUENCE_END => Class::EndOfSequence,
         PACKET_VIDEO_METADATA_OR_CHANNELS => Class::VideoMetadata,
         _ => return None,
@@ -241,6 +247,14 @@ fn script(payload: &[u8]) -> Shape {
         },
         codec: Codec::None,
         enhanced: false,
+    }
+}
+
+/// The class of a picture whose NAL units, where it has any, are these.
+fn picture_class(frame: u8, codec: Codec, nals: Option<&[u8]>) -> Class {
+    match frame_class(frame) {
+        Class::Inter if nals.is_some_and(|nals| is_disposable(codec, nals)) => Class::Disposable,
+        class => class,
     }
 }
 

@@ -30,6 +30,21 @@ fn video_tags_are_told_apart_by_their_first_bytes() {
             (Disposable, Codec::Avc, T0),
         ),
         (
+            "avc inter that is no reference",
+            vec![0x27, 1, 0, 0, 0, 0, 0, 0, 2, 0x01, 0x9A],
+            (Disposable, Codec::Avc, T0),
+        ),
+        (
+            "avc keyframe, whatever its units say",
+            vec![0x17, 1, 0, 0, 0, 0, 0, 0, 2, 0x01, 0x9A],
+            (Keyframe, Codec::Avc, T0),
+        ),
+        (
+            "avc inter that is a reference",
+            vec![0x27, 1, 0, 0, 0, 0, 0, 0, 2, 0x41, 0x9A],
+            (Inter, Codec::Avc, T0),
+        ),
+        (
             "avc end",
             vec![0x17, 2, 0, 0, 0],
             (EndOfSequence, Codec::Avc, T0),
@@ -75,6 +90,16 @@ fn video_tags_are_told_apart_by_their_first_bytes() {
             "hvc1 disposable",
             ex(b"\xB1hvc1\0\0\0"),
             (Disposable, Codec::Hevc, T0),
+        ),
+        (
+            "hvc1 inter that is no reference, behind its cts",
+            ex(b"\xA1hvc1\0\0\0\0\0\0\x02\x00\x01"),
+            (Disposable, Codec::Hevc, T0),
+        ),
+        (
+            "avc1 inter that is no reference, without cts",
+            ex(b"\xA3avc1\0\0\0\x02\x01\x9A"),
+            (Disposable, Codec::Avc, T0),
         ),
         (
             "hvc1 end",
