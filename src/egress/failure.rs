@@ -59,11 +59,13 @@ pub enum Failure {
     /// Bytes wait and none is acknowledged.
     #[error("nothing was acknowledged for {} s while media waited", .0.as_secs())]
     Stalled(Duration),
-    /// The target consents and takes nothing, again and again.
-    #[error("took no media, {times} times in a row; last: {last}")]
+    /// The target consents and then takes nothing, again and again.
+    #[error("too slow for the stream: stalled {times} times within {} min; last: {last}", .within.as_secs() / 60)]
     Stalls {
         /// How often.
-        times: u32,
+        times: usize,
+        /// Within how long.
+        within: Duration,
         /// The last stall, in words.
         last: String,
     },

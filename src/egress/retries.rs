@@ -4,6 +4,7 @@
 use super::failure::{Failure, Next};
 use crate::backoff::{Backoff, BackoffPolicy};
 use crate::rule::Role;
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// So many failures in a row send a push to its other URL: what broke, and two attempts that did not mend it. Where the target
@@ -19,8 +20,12 @@ const FAST_CLOSE: Duration = Duration::from_secs(5);
 /// So many fast closes in a row are an answer: with the usual backoff, they take a minute and a half.
 const FAST_CLOSES_MAX: u32 = 8;
 
-/// So many stalls in a row are an answer, too: a target that took nothing for five minutes is too slow for this stream.
-const STALLS_MAX: u32 = 10;
+/// So many stalls within [`STALLS_WINDOW`] are an answer, too: a target that takes nothing at all stalls as often in some five minutes, and
+/// one that takes the stream for a minute at a time is no use to anybody either.
+pub const STALLS_MAX: usize = 10;
+
+/// See [`STALLS_MAX`].
+pub const STALLS_WINDOW: Duration = Duration::from_secs(15 * 60);
 
 /// A session that was ended for another one after less than this was not worth it: an encoder that changes its codec all the time
 /// is no reason to call a target all the time.
@@ -66,7 +71,8 @@ struct Target {
     /// Failures in a row.
     failures: u32,
     fast_closes: u32,
-    stalls: u32,
+    /// When it has stalled, on the push's clock: the last few times within the window.
+    stalls: VecDeque<Duration>,
     /// When the rest after its last failure is over, on the push's clock.
     rested: Duration,
     given_up: bool,
@@ -102,7 +108,7 @@ impl Retries {
             self.returns.stable_for(held.unwrap_or_default());
         }
         let here = self.at(self.role);
-        let failure = here.count(failure, held);
+        let failure = here.count(failure, held, now);
         let rest = here.rest(&failure, held, now);
         let is_enough = rest.is_none() || here.failures >= FAILURES_MAX;
         // On the backup, what broke is an occasion to return that costs nobody anything.
@@ -162,7 +168,7 @@ impl Target {
             busy: Backoff::new(BackoffPolicy::name_in_use(), seed),
             failures: 0,
             fast_closes: 0,
-            stalls: 0,
+            stalls: VecDeque::new(),
             rested: Duration::ZERO,
             given_up: false,
         }
@@ -178,12 +184,11 @@ impl Target {
         }
         if held >= STABLE {
             self.failures = 0;
-            self.stalls = 0;
         }
     }
 
     /// Counts a failure, and turns one too many of a kind into an answer for good.
-    fn count(&mut self, failure: Failure, held: Option<Duration>) -> Failure {
+    fn count(&mut self, failure: Failure, held: Option<Duration>, now: Duration) -> Failure {
         self.held(held.unwrap_or_default());
         if let Failure::Recycled(_) = failure {
             // We have ended it, and nothing has failed.
@@ -192,11 +197,19 @@ impl Target {
         self.failures = self.failures.saturating_add(1);
         match (failure, held) {
             (last @ Failure::Stalled(_), _) => {
-                self.stalls += 1;
-                match self.stalls {
+                self.stalls.push_back(now);
+                while self
+                    .stalls
+                    .front()
+                    .is_some_and(|&at| now.saturating_sub(at) > STALLS_WINDOW)
+                {
+                    self.stalls.pop_front();
+                }
+                match self.stalls.len() {
                     ..STALLS_MAX => last,
                     times => Failure::Stalls {
                         times,
+                        within: STALLS_WINDOW,
                         last: last.to_string(),
                     },
                 }

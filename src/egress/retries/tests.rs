@@ -79,7 +79,7 @@ const FOR_EVER: [f64; 12] = [
 fn each_class_has_its_schedule() {
     let busy = [5.0, 10.0, 15.0, 30.0, 30.0, 30.0];
     let fast = &FOR_EVER[..FAST_CLOSES_MAX as usize - 1];
-    let slow = &FOR_EVER[..STALLS_MAX as usize - 1];
+    let slow = &FOR_EVER[..STALLS_MAX - 1];
     type Case<'a> = (&'a str, fn() -> Failure, Option<Duration>, &'a [f64]);
     let cases: [Case<'_>; 12] = [
         ("no answer", no_answer, None, &FOR_EVER),
@@ -129,17 +129,28 @@ fn a_stable_minute_begins_every_ladder_anew() {
     ];
     let rests: Vec<f64> = rests.into_iter().flatten().collect();
     assert_spread(&rests, &[1.0, 2.0, 5.0, 4.0, 1.0, 5.0]);
-    for _ in 0..STALLS_MAX - 1 {
-        assert!(fail(stalled(), Some(seconds(12))).is_some());
-    }
-    assert!(
-        fail(stalled(), Some(seconds(75))).is_some(),
-        "it took the stream for a minute"
-    );
-    for _ in 0..STALLS_MAX - 2 {
-        assert!(fail(stalled(), Some(seconds(12))).is_some());
-    }
-    assert_eq!(fail(stalled(), Some(seconds(12))), None);
+}
+
+#[test]
+fn stalls_are_an_answer_only_where_they_are_close_together() {
+    let held = seconds(75);
+    // A minute in between forgets the ladder, and not the stalls.
+    let outcome = |distance: Duration| {
+        let mut retries = Retries::new(7);
+        let mut now = Duration::ZERO;
+        (1..=3 * STALLS_MAX).find_map(|count| {
+            now += distance;
+            let setback = retries.failed(stalled(), Some(held), now, Other::Absent);
+            setback
+                .here
+                .is_none()
+                .then(|| (count, setback.failure.to_string()))
+        })
+    };
+    let close = STALLS_WINDOW / (STALLS_MAX as u32 - 1);
+    let words = "too slow for the stream: stalled 10 times within 15 min; last: nothing was acknowledged for 10 s while media waited";
+    assert_eq!(outcome(close), Some((STALLS_MAX, words.to_owned())));
+    assert_eq!(outcome(close + seconds(1)), None);
 }
 
 /// Two URLs, and what becomes of them failure by failure.
