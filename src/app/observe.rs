@@ -6,13 +6,15 @@ use crate::egress::{self, Board};
 use crate::ingest::{self, Asked, Ended, NotPublished, Received, Refused};
 use crate::media::MediaKind;
 use crate::net::dial::DialClass;
-use crate::relay::{self, Arrival, ClaimRefused, End, Hub, Presence, Recycle, Stream};
+use crate::relay::{
+    self, Arrival, ClaimRefused, End, Hub, LeftOut, Mode, Presence, Recycle, Stream,
+};
 use crate::rtmp::session::Action;
 use crate::rule::{Role, StreamKey, TargetUrl};
 use crate::telemetry::events::{
     ConnectionRejected, PublishEnded, PublishRefused, PublishStarted, PublisherAwaited,
     PublisherGivenUp, Push, RulesWait, StreamEnded, TargetBackingOff, TargetConnecting,
-    TargetFailed, TargetLive, TargetRecycled, TargetStopped, TargetSwitched,
+    TargetFailed, TargetLive, TargetRecycled, TargetSlow, TargetStopped, TargetSwitched,
 };
 use crate::telemetry::feed::PublishStart;
 use crate::telemetry::labels::{
@@ -227,11 +229,27 @@ impl egress::Watch for Observer {
         self.metrics.egress_bytes.increment(bytes as u64);
     }
 
-    fn looked(&self, lag: Duration, overtaken: u64) {
+    fn slow(&self, push: &PushStatus, mode: Mode, lag: Duration) {
+        TargetSlow {
+            push: named(push, &push.url()),
+            left_out: match mode {
+                Mode::All | Mode::NoDisposable => DropReason::Disposable,
+                Mode::AudioUntilKeyframe => DropReason::UntilKeyframe,
+            },
+            lag,
+        }
+        .emit(&self.metrics);
+    }
+
+    fn looked(&self, lag: Duration, left_out: LeftOut) {
         self.metrics.egress_lag.record(lag.as_secs_f64());
-        add(overtaken, |count| {
-            self.metrics.tags_dropped.add(DropReason::Overtaken, count);
-        });
+        for (reason, count) in [
+            (DropReason::Disposable, left_out.disposable),
+            (DropReason::UntilKeyframe, left_out.until_keyframe),
+            (DropReason::Overtaken, left_out.overtaken),
+        ] {
+            add(count, |count| self.metrics.tags_dropped.add(reason, count));
+        }
     }
 }
 

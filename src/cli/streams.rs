@@ -1,6 +1,6 @@
 //! `aqueduct streams`: what is live, and what became of it.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -49,8 +49,33 @@ struct Target {
     reason: Option<String>,
     bitrate: u64,
     dropped: u64,
+    drops: Option<Drops>,
     lag_ms: u64,
     rtt_ms: Option<f64>,
+}
+
+/// What a target was not given, by cause.
+#[derive(Deserialize)]
+struct Drops {
+    disposable: u64,
+    until_keyframe: u64,
+    overtaken: u64,
+}
+
+impl fmt::Display for Drops {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let causes = [
+            (self.disposable, "disposable frames"),
+            (self.until_keyframe, "pictures up to a keyframe"),
+            (self.overtaken, "messages that the ring let go"),
+        ];
+        let mut between = "";
+        for (count, what) in causes.into_iter().filter(|cause| cause.0 > 0) {
+            write!(f, "{between}{count} {what}")?;
+            between = ", ";
+        }
+        Ok(())
+    }
 }
 
 impl Stream {
@@ -219,6 +244,9 @@ fn described_targets(targets: &[Target]) -> String {
                 target.attempt,
                 one_line(reason)
             );
+        }
+        if let Some(drops) = &target.drops {
+            let _ = write!(text, "\n    too slow for {drops}");
         }
     }
     text.push('\n');

@@ -2,7 +2,7 @@
 
 use super::status::{
     PreflightReport, PreflightStep, Running, Step, StepResult, StreamState, StreamStatus,
-    TargetState, TargetStatus, TrackKind, TrackStatus,
+    TargetDrops, TargetState, TargetStatus, TrackKind, TrackStatus,
 };
 use crate::egress::attempt::{Depth, Reach};
 use crate::egress::preflight::{Rung, Tried, preflight};
@@ -170,7 +170,8 @@ fn target_status(push: &PushStatus) -> TargetStatus {
         bytes: figures.bytes.load(Ordering::Relaxed),
         bitrate: figures.bitrate.load(Ordering::Relaxed),
         frames: figures.frames.load(Ordering::Relaxed),
-        dropped: figures.dropped.load(Ordering::Relaxed),
+        dropped: figures.left_out().total(),
+        drops: TargetDrops::from(figures.left_out()),
         repaired: figures.repaired.load(Ordering::Relaxed),
         lag_ms: figures.lag_ms.load(Ordering::Relaxed),
         rtt_ms: (rtt_us > 0).then_some(rtt_us as f64 / 1000.0),
@@ -214,6 +215,7 @@ fn idle_target(
         bitrate: 0,
         frames: 0,
         dropped: 0,
+        drops: TargetDrops::default(),
         repaired: 0,
         lag_ms: 0,
         rtt_ms: None,

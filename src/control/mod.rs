@@ -46,7 +46,7 @@ pub use readiness::{Phase, Readiness};
 pub use rules::{HostJudge, Rules};
 pub use status::{
     PreflightReport, PreflightStep, Running, Step, StepResult, StreamState, StreamStatus,
-    TargetState, TargetStatus, TrackKind, TrackStatus,
+    TargetDrops, TargetState, TargetStatus, TrackKind, TrackStatus,
 };
 pub use token::{TOKEN_FILE, TokenError, ensure_salt, ensure_token, read_token, token_path};
 pub use unused::{UnusedRules, Waits};

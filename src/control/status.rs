@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 pub use crate::egress::TargetState;
+use crate::relay::LeftOut;
 use crate::rule::{AppName, Role, RuleId, StreamKey, StreamName, TargetUrl};
 
 /// What runs in this gateway, as the doors see it. Implemented where hub and supervisor are known.
@@ -133,7 +134,8 @@ pub struct TargetStatus {
     pub since: OffsetDateTime,
     /// The number of this attempt; the first is 1. 0 where none was made yet.
     pub attempt: u32,
-    /// Why it is not live, or not live at its main URL, in the words of whoever refused; or what it waits for.
+    /// Why it is not live, or not live at its main URL, in the words of whoever refused; what it waits for; or what it is not
+    /// given, since it is too slow.
     pub reason: Option<String>,
     /// Bytes sent since the push began.
     pub bytes: u64,
@@ -141,14 +143,45 @@ pub struct TargetStatus {
     pub bitrate: u64,
     /// Video frames sent since the push began.
     pub frames: u64,
-    /// Frames left out because the target was too slow.
+    /// What was left out because the target was too slow.
     pub dropped: u64,
+    /// The same by cause: absent while nothing was left out.
+    #[serde(skip_serializing_if = "TargetDrops::is_none")]
+    #[schema(value_type = Option<TargetDrops>)]
+    pub drops: TargetDrops,
     /// The stream's timestamp repairs since the push began.
     pub repaired: u64,
     /// How far it is behind its stream, in milliseconds, with what the kernel still holds.
     pub lag_ms: u64,
     /// The round-trip time that the kernel measured, in milliseconds.
     pub rtt_ms: Option<f64>,
+}
+
+/// What a target was not given because it was too slow, since the push began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TargetDrops {
+    /// Frames that no other one needs: it was behind.
+    pub disposable: u64,
+    /// Pictures up to a keyframe at which it had caught up: it was further behind.
+    pub until_keyframe: u64,
+    /// Messages of any kind that the stream's ring let go before their turn came.
+    pub overtaken: u64,
+}
+
+impl TargetDrops {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl From<LeftOut> for TargetDrops {
+    fn from(left_out: LeftOut) -> Self {
+        Self {
+            disposable: left_out.disposable,
+            until_keyframe: left_out.until_keyframe,
+            overtaken: left_out.overtaken,
+        }
+    }
 }
 
 /// Which of a rule's two URLs.

@@ -8,7 +8,7 @@ use super::lag::Flight;
 use super::transport::Wire;
 use crate::media::Tag;
 use crate::relay::limits::DRAIN_BYTES;
-use crate::relay::{Consumer, Drained, Fresh, Recycle};
+use crate::relay::{Consumer, Drained, Fresh, Lag, LeftOut, Mode, Recycle};
 use crate::rtmp::chunk::Outbox;
 use crate::rtmp::session::client::MediaFraming;
 use bytes::BytesMut;
@@ -42,8 +42,8 @@ pub struct Line<W>(Mutex<Option<Ends<W>>>);
 #[repr(C)]
 pub(super) struct Ends<W> {
     served: Served,
-    /// Whether TLS may hold records that the kernel has not taken.
-    unflushed: bool,
+    /// Bytes that the wire has taken since all of it was flushed: TLS may hold them back.
+    unflushed: u64,
     framing: MediaFraming,
     frames: u64,
     consumer: Consumer,
@@ -52,6 +52,8 @@ pub(super) struct Ends<W> {
     outbox: Outbox,
     /// Bytes given to the connection that no tag was queued for: what the session had to say.
     said: u64,
+    /// Whether the socket took no more when it was last written to by the task.
+    is_full: bool,
     /// Wakes the push's task.
     task: Waker,
     /// What a write on the producer's turn has met; the task finds out more.
@@ -114,10 +116,12 @@ pub(super) struct Carried {
 /// How a line stands at one moment.
 pub struct Standing {
     pub(super) carried: Carried,
-    /// Tags that the target could not be given.
-    pub(super) skipped: u64,
+    /// Which part of the stream the target is given.
+    pub(super) mode: Mode,
+    /// What it was not given.
+    pub(super) left_out: LeftOut,
     /// How far behind the stream's newest tag the peer's last acknowledgement is.
-    pub(super) lag_ms: u64,
+    pub(super) lag: Lag,
     /// The connection's round-trip time, where the kernel tells.
     pub(super) rtt: Option<Duration>,
     pub(super) is_stalled: bool,
@@ -131,11 +135,12 @@ impl<W: Wire> Line<W> {
             consumer,
             wire,
             served: Served::ByTask,
-            unflushed: false,
+            unflushed: 0,
             flight: Flight::new(Duration::ZERO),
             frames: 0,
             outbox: Outbox::new(framing.chunk_size),
             said: 0,
+            is_full: false,
             task: Waker::noop().clone(),
             broken: None,
         })))
@@ -291,13 +296,16 @@ impl<W: Wire> Ends<W> {
         }
         let mut nobody = Context::from_waker(Waker::noop());
         let flushed = Pin::new(&mut self.wire).poll_flush(&mut nobody)?;
-        self.unflushed = flushed.is_pending();
+        self.unflushed = match flushed.is_pending() {
+            true => written as u64,
+            false => 0,
+        };
         let sent = Sent {
             bytes: written,
             writes: 1,
         };
         // Nothing waited before.
-        Ok((sent, written == bytes.len() && !self.unflushed))
+        Ok((sent, written == bytes.len() && self.unflushed == 0))
     }
 
     /// What the task does where it serves the line; none where there is nothing to be done now.
@@ -310,37 +318,52 @@ impl<W: Wire> Ends<W> {
             return Ok(None);
         }
         let drained = self.refill();
-        let was_unflushed = self.unflushed;
+        let was_unflushed = self.unflushed > 0;
         let sent = self.write(cx)?;
         let mut through = None;
         if self.is_empty() {
             match drained {
-                Drained::CaughtUp => self.served = Served::OnTurn,
+                // One that is not given all stays with its task: the producer's turn is for those that are.
+                Drained::CaughtUp if self.consumer.mode() == Mode::All => {
+                    self.served = Served::OnTurn;
+                }
+                Drained::CaughtUp | Drained::More => {}
                 Drained::Ended(_) => through = Some(Through::Ended),
                 Drained::Recycle(why) => through = Some(Through::Recycle(why)),
-                Drained::More => {}
             }
         }
-        let flushed = was_unflushed && !self.unflushed;
+        let flushed = was_unflushed && self.unflushed == 0;
         let did = sent.writes > 0 || flushed || through.is_some();
         Ok(did.then_some((sent, through)))
     }
 
     /// Takes from the ring what the target is to have next.
     fn refill(&mut self) -> Drained {
-        if self.outbox.len_bytes() >= LOW_WATER_BYTES {
+        let before = self.outbox.len_bytes();
+        let (room, budget) = self.room();
+        if before >= room {
             return Drained::More;
         }
-        let before = self.outbox.len_bytes();
         let (mut newest, mut frames) = (None, 0);
         let (outbox, framing) = (&mut self.outbox, self.framing);
-        let drained = self.consumer.drain(DRAIN_BYTES, |tag, at| {
+        let drained = self.consumer.drain(budget, |tag, at| {
             newest = Some(tag.dts);
             frames += u64::from(tag.shape.class.is_frame());
             push_tag(outbox, framing, tag, at);
         });
         self.count(self.outbox.len_bytes() - before, frames, newest);
         drained
+    }
+
+    /// Below how many bytes that wait the next tags are taken from the ring, and how many bytes of them.
+    fn room(&self) -> (usize, usize) {
+        match (self.consumer.mode(), self.is_full) {
+            // Sound is little, and all of it is wanted: it does not wait in the ring until that goes on without it.
+            (Mode::AudioUntilKeyframe, _) => (DRAIN_BYTES, LOW_WATER_BYTES),
+            // What is taken now can be left out no more.
+            (_, true) => (LOW_WATER_BYTES, LOW_WATER_BYTES),
+            (_, false) => (LOW_WATER_BYTES, DRAIN_BYTES),
+        }
     }
 
     fn count(&mut self, bytes: usize, frames: u64, newest: Option<i64>) {
@@ -353,6 +376,7 @@ impl<W: Wire> Ends<W> {
     /// Writes as much of what waits as is taken now.
     fn write(&mut self, cx: &mut Context<'_>) -> io::Result<Sent> {
         let mut sent = Sent::default();
+        self.is_full = false;
         while !self.outbox.is_empty() && sent.bytes < DRAIN_BYTES {
             let written = if self.outbox.slices_at_most() <= SLICES_OF_A_BEAT {
                 self.poll_write::<SLICES_OF_A_BEAT>(cx)?
@@ -363,15 +387,21 @@ impl<W: Wire> Ends<W> {
                 Poll::Ready(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(written) => {
                     self.outbox.advance(written);
-                    self.unflushed = true;
+                    self.unflushed += written as u64;
                     sent.bytes += written;
                     sent.writes += 1;
                 }
-                Poll::Pending => break,
+                Poll::Pending => {
+                    self.is_full = true;
+                    break;
+                }
             }
         }
-        if self.unflushed && self.outbox.is_empty() {
-            self.unflushed = Pin::new(&mut self.wire).poll_flush(cx)?.is_pending();
+        if self.unflushed > 0
+            && self.outbox.is_empty()
+            && Pin::new(&mut self.wire).poll_flush(cx)?.is_ready()
+        {
+            self.unflushed = 0;
         }
         Ok(sent)
     }
@@ -386,7 +416,7 @@ impl<W: Wire> Ends<W> {
 
     /// Whether the kernel has all that was taken from the ring.
     fn is_empty(&self) -> bool {
-        self.outbox.is_empty() && !self.unflushed
+        self.outbox.is_empty() && self.unflushed == 0
     }
 
     fn carried(&self) -> Carried {
@@ -398,18 +428,22 @@ impl<W: Wire> Ends<W> {
     }
 
     fn look(&mut self, now: Duration) -> Standing {
-        let waiting = self.outbox.len_bytes() as u64;
         let tcp = self.wire.tcp_info();
+        // A write that returned has reached TLS or the kernel, and not the target.
         let in_kernel = tcp.map_or(0, |tcp| tcp.unacked_bytes);
-        self.flight.outstanding(waiting + in_kernel, now);
-        let lag_ms = match (self.flight.oldest(), self.consumer.newest_dts()) {
-            (Some(oldest), Some(newest)) => u64::try_from(newest - oldest).unwrap_or(0),
-            _ => self.consumer.lag_ms(),
-        };
+        let in_tls = self.wire.held_bytes(self.unflushed);
+        let waiting = self.outbox.len_bytes() as u64 + in_tls + in_kernel;
+        self.flight.outstanding(waiting, now);
+        let lag = self.consumer.observe(self.flight.oldest(), waiting, now);
+        let mode = self.consumer.mode();
+        if mode != Mode::All {
+            self.served = Served::ByTask;
+        }
         Standing {
             carried: self.carried(),
-            skipped: self.consumer.skipped(),
-            lag_ms,
+            mode,
+            left_out: self.consumer.left_out(),
+            lag,
             rtt: tcp.map(|tcp| tcp.rtt),
             is_stalled: self.flight.is_stalled(now),
         }

@@ -4,12 +4,13 @@
 use super::attempt::Established;
 use super::failure::Failure;
 use super::fanout::{Fanout, Joined};
-use super::line::{Carried, Did, Line, Through};
+use super::line::{Carried, Did, Line, Standing, Through};
 use super::push::Watch;
 use super::status::PushStatus;
 use super::transport::Wire;
 use crate::net::close::close_gracefully;
-use crate::relay::{Beat, Consumer, Looker, Recycle, Stream};
+use crate::relay::limits::LAG_CALM_MS;
+use crate::relay::{Beat, Consumer, LeftOut, Looker, Mode, Recycle, Stream};
 use crate::rtmp::session::client::{ClientEvent, ClientSession};
 use crate::rule::TargetUrl;
 use bytes::BytesMut;
@@ -18,8 +19,14 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+
+/// From one look at a target that is behind to the next: what it is given follows from how far it is.
+const CLOSE_LOOK: Duration = Duration::from_millis(200);
+
+/// So long after it was last spared something a target is said to be slow: one that just takes a part of its stream goes to and fro.
+const SLOW_SHOWN: Duration = Duration::from_secs(10);
 
 /// How long the rest of a stream that has ended may take. A target that is too slow for it holds up the next push to its URL.
 const TAIL: Duration = Duration::from_secs(10);
@@ -64,6 +71,10 @@ pub(super) struct Pump<'a, W: Wire> {
     /// The status's figures when this attempt went live.
     before: Before,
     second: (u64, u64),
+    /// Whether the target was behind when it was last looked at.
+    is_behind: bool,
+    /// What it was last given less than all, and when.
+    slow: Option<(Mode, Duration)>,
     /// When the stream was seen to have ended.
     ended: Option<Duration>,
 }
@@ -72,7 +83,7 @@ pub(super) struct Pump<'a, W: Wire> {
 struct Before {
     bytes: u64,
     frames: u64,
-    dropped: u64,
+    left_out: LeftOut,
 }
 
 impl<'a, W: Wire> Pump<'a, W> {
@@ -92,7 +103,7 @@ impl<'a, W: Wire> Pump<'a, W> {
         let before = Before {
             bytes: figures.bytes.load(Ordering::Relaxed),
             frames: figures.frames.load(Ordering::Relaxed),
-            dropped: figures.dropped.load(Ordering::Relaxed),
+            left_out: figures.left_out(),
         };
         Self {
             line,
@@ -108,6 +119,8 @@ impl<'a, W: Wire> Pump<'a, W> {
             repairs_before,
             second: (0, before.bytes),
             before,
+            is_behind: false,
+            slow: None,
             ended: None,
         }
     }
@@ -129,8 +142,10 @@ impl<'a, W: Wire> Pump<'a, W> {
         let stream = Arc::clone(&self.stream);
         let looker = Arc::clone(&self.looker);
         let look = looker.next();
+        // It is set for those who are behind alone.
+        let close_look = sleep(CLOSE_LOOK);
         let (stopped, ended) = (stop.cancelled(), stream.ended());
-        tokio::pin!(look, stopped, ended);
+        tokio::pin!(look, close_look, stopped, ended);
         loop {
             tokio::select! {
                 biased;
@@ -140,6 +155,16 @@ impl<'a, W: Wire> Pump<'a, W> {
                     look.set(looker.next());
                     if let Some(over) = self.look()? {
                         return Ok(over);
+                    }
+                    if self.is_behind {
+                        close_look.as_mut().reset(Instant::now() + CLOSE_LOOK);
+                    }
+                }
+                // What it is to have next is this task's to send, so it is woken for it, too.
+                () = &mut close_look, if self.is_behind => {
+                    self.look_closely();
+                    if self.is_behind {
+                        close_look.as_mut().reset(Instant::now() + CLOSE_LOOK);
                     }
                 }
                 // Nobody delivers any more: what the ring still holds is this task's to send.
@@ -223,12 +248,32 @@ impl<'a, W: Wire> Pump<'a, W> {
         Ok(is_over.then_some(Over::StreamEnded))
     }
 
+    /// Looks how far behind the target is, and writes that down.
+    fn look_closely(&mut self) -> Option<Standing> {
+        let now = self.began.elapsed();
+        let standing = self.line.look(now)?;
+        self.is_behind = standing.mode != Mode::All || standing.lag.ms > LAG_CALM_MS;
+        let lag_ms = &self.status.figures.lag_ms;
+        lag_ms.store(standing.lag.ms, Ordering::Relaxed);
+        let was_slow = self.slow.is_some();
+        self.slow = match standing.mode {
+            Mode::All => self.slow.filter(|(_, last)| now - *last < SLOW_SHOWN),
+            mode => Some((mode, now)),
+        };
+        self.status.slow(self.slow.map(|(mode, _)| mode));
+        if self.slow.is_some() && !was_slow {
+            let lag = Duration::from_millis(standing.lag.ms);
+            self.watch.slow(self.status, standing.mode, lag);
+        }
+        Some(standing)
+    }
+
     /// Writes down the figures as they are now; says whether the target has stalled.
     fn look_and_tell(&mut self) -> bool {
-        let now = self.began.elapsed();
-        let Some(standing) = self.line.look(now) else {
+        let Some(standing) = self.look_closely() else {
             return false;
         };
+        let now = self.began.elapsed();
         let figures = &self.status.figures;
         let set = |figure: &AtomicU64, value| figure.store(value, Ordering::Relaxed);
         if let Some(rtt) = standing.rtt {
@@ -237,15 +282,16 @@ impl<'a, W: Wire> Pump<'a, W> {
                 u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX),
             );
         }
-        set(&figures.lag_ms, standing.lag_ms);
         set(
             &figures.repaired,
             self.stream.repairs() - self.repairs_before,
         );
-        let dropped = self.before.dropped + standing.skipped;
-        let overtaken = dropped - figures.dropped.swap(dropped, Ordering::Relaxed);
+        let mut left_out = self.before.left_out;
+        left_out += standing.left_out;
+        let lately = left_out.since(figures.left_out());
+        figures.leave_out(left_out);
         self.watch
-            .looked(Duration::from_millis(standing.lag_ms), overtaken);
+            .looked(Duration::from_millis(standing.lag.ms), lately);
         let bytes = self.tell_carried(standing.carried);
         let (millis_before, bytes_before) = self.second;
         let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);

@@ -10,7 +10,7 @@ use super::probe::Probe;
 use super::pump::{Over, Pump};
 use super::retries::{Other, Retries, Setback};
 use super::status::{Board, PushStatus, TargetState};
-use crate::relay::{Beats, Consumer, Presence, Stream};
+use crate::relay::{Beats, Consumer, LeftOut, Mode, Presence, Stream};
 use crate::rtmp::session::client::Enhanced;
 use futures::FutureExt;
 use std::convert::Infallible;
@@ -53,8 +53,11 @@ pub trait Watch: Send + Sync {
     fn ended(&self, push: &PushStatus);
     /// Bytes went out, in so many writes.
     fn sent(&self, bytes: usize, writes: u32);
-    /// A look at a live push, once a second: how far behind it is, and how many tags it has missed since the last look.
-    fn looked(&self, lag: Duration, overtaken: u64);
+    /// A live push's target is too slow, so far behind: from now on it is given this part of its stream. Told again once it was
+    /// given all for some time. Few have to know.
+    fn slow(&self, _push: &PushStatus, _mode: Mode, _lag: Duration) {}
+    /// A look at a live push, once a second: how far behind it is, and what it was not given since the last look.
+    fn looked(&self, lag: Duration, left_out: LeftOut);
 }
 
 /// What one push is.

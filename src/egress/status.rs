@@ -1,6 +1,7 @@
 //! What each push is doing, for those who watch: written by the push, read by the doors and the metrics.
 
 use super::plan::PushId;
+use crate::relay::{LeftOut, Mode};
 use crate::rule::{Role, RuleId, StreamKey, TargetUrl};
 use crate::telemetry::Label;
 use arc_swap::ArcSwap;
@@ -62,8 +63,11 @@ pub struct Phase {
     pub since: OffsetDateTime,
     /// Attempts to connect so far; the first is 1.
     pub attempt: u32,
-    /// Why the last attempt failed, why it is live at its backup, or what it waits for, in words for an operator; no secret is in it.
+    /// Why the last attempt failed, why it is live at its backup or not given all, or what it waits for, in words for an
+    /// operator; no secret is in it.
     pub reason: Option<String>,
+    /// What a target that is too slow is given of its stream.
+    slow: Option<Mode>,
 }
 
 /// The reason of a push that has nothing to send, since the stream's publisher is away.
@@ -115,14 +119,40 @@ pub struct PushFigures {
     pub bitrate: AtomicU64,
     /// Coded frames handed to the connection.
     pub frames: AtomicU64,
-    /// Tags that the target could not be given.
-    pub dropped: AtomicU64,
+    left_out: LeftOutFigures,
     /// Repaired timestamps of the stream since this push began.
     pub repaired: AtomicU64,
     /// How far behind the newest tag the last byte is that the peer has acknowledged, in milliseconds.
     pub lag_ms: AtomicU64,
     /// The connection's round-trip time, in microseconds; 0 means unknown.
     pub rtt_us: AtomicU64,
+}
+
+/// What the target was not given, since it was too slow, by cause.
+#[derive(Debug, Default)]
+struct LeftOutFigures {
+    disposable: AtomicU64,
+    until_keyframe: AtomicU64,
+    overtaken: AtomicU64,
+}
+
+impl PushFigures {
+    /// What the target was not given since the push began.
+    pub fn left_out(&self) -> LeftOut {
+        let of = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
+        LeftOut {
+            disposable: of(&self.left_out.disposable),
+            until_keyframe: of(&self.left_out.until_keyframe),
+            overtaken: of(&self.left_out.overtaken),
+        }
+    }
+
+    pub(super) fn leave_out(&self, all: LeftOut) {
+        let set = |figure: &AtomicU64, count| figure.store(count, Ordering::Relaxed);
+        set(&self.left_out.disposable, all.disposable);
+        set(&self.left_out.until_keyframe, all.until_keyframe);
+        set(&self.left_out.overtaken, all.overtaken);
+    }
 }
 
 impl PushStatus {
@@ -142,6 +172,7 @@ impl PushStatus {
                 since: OffsetDateTime::now_utc(),
                 attempt: 0,
                 reason: None,
+                slow: None,
             }),
             figures: PushFigures::default(),
         }
@@ -200,10 +231,17 @@ impl PushStatus {
     pub fn phase(&self) -> Phase {
         let mut phase = self.lock().clone();
         if phase.state == TargetState::Live && phase.reason.is_none() {
+            let slow = phase.slow.and_then(what_is_left_out).map(str::to_owned);
             let detour = self.places.load().detour.clone();
-            phase.reason = detour.map(|why| format!("the main URL failed: {why}"));
+            let detour = detour.map(|why| format!("the main URL failed: {why}"));
+            phase.reason = slow.or(detour);
         }
         phase
+    }
+
+    /// Says of a push that is live whether its target is too slow, and what it is given for that.
+    pub(super) fn slow(&self, slow: Option<Mode>) {
+        self.lock().slow = slow;
     }
 
     /// A new attempt begins. The reason for the last one's failure stays to be seen until the target is live.
@@ -250,10 +288,24 @@ impl PushStatus {
         phase.state = state;
         phase.since = OffsetDateTime::now_utc();
         phase.reason = reason;
+        phase.slow = None;
     }
 
     fn lock(&self) -> MutexGuard<'_, Phase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a target that is too slow is not given.
+fn what_is_left_out(mode: Mode) -> Option<&'static str> {
+    match mode {
+        Mode::All => None,
+        Mode::NoDisposable => {
+            Some("too slow for the stream: frames that no other one needs are left out")
+        }
+        Mode::AudioUntilKeyframe => Some(
+            "too slow for the stream: pictures are left out up to a keyframe at which it has caught up",
+        ),
     }
 }
 

@@ -9,6 +9,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+/// What TLS holds back at the most, in bytes: rustls takes no more while so much waits for the kernel.
+const TLS_HELD_BYTES_MAX: u64 = 64 * 1024;
+
 /// A connection to a target.
 pub enum Transport {
     /// RTMP.
@@ -21,6 +24,12 @@ pub enum Transport {
 pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// What the kernel knows of the connection; none where the operating system does not tell.
     fn tcp_info(&self) -> Option<TcpInfo>;
+
+    /// Of so many bytes that were taken since all was flushed, how many may not have reached the kernel yet: those that TLS
+    /// holds back.
+    fn held_bytes(&self, _unflushed: u64) -> u64 {
+        0
+    }
 
     /// Writes what is taken now. Nobody is woken when there is room again: whoever has to know asks with `poll_write`.
     ///
@@ -43,6 +52,13 @@ impl Wire for Transport {
         }
     }
 
+    fn held_bytes(&self, unflushed: u64) -> u64 {
+        match self {
+            Self::Plain(_) => 0,
+            Self::Tls(tls) => tls.held_bytes(unflushed),
+        }
+    }
+
     fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             // Without a look at what the runtime knows of the socket: the kernel knows better, and is asked anyway.
@@ -55,6 +71,13 @@ impl Wire for Transport {
 impl Wire for TlsStream<TcpStream> {
     fn tcp_info(&self) -> Option<TcpInfo> {
         tcp_info::read(self.get_ref().0).ok()
+    }
+
+    fn held_bytes(&self, unflushed: u64) -> u64 {
+        match self.get_ref().1.wants_write() {
+            true => unflushed.min(TLS_HELD_BYTES_MAX),
+            false => 0,
+        }
     }
 }
 

@@ -1,11 +1,18 @@
 //! A target's place in a ring: where it begins, what it is given next, and where it goes on after it fell behind.
 
+mod pace;
+
+pub use pace::{Lag, Mode};
+
 use super::headers::Headers;
 use super::limits::{CLOCK_MAX_MS, CLOCK_RECYCLE_MS};
 use super::outflow::Fresh;
-use super::ring::{LineupId, Ring};
+use super::ring::{LineupId, Ring, Start};
 use crate::media::{Class, MediaKind, Tag};
+use pace::Pace;
+use std::ops::AddAssign;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A target's own way through a ring. It holds no tags: the ring is the queue.
 #[derive(Debug, Default)]
@@ -17,7 +24,14 @@ pub struct Cursor {
     clock: u32,
     /// The same frame's time on the stream's clock, once there is one.
     base: Option<i64>,
-    skipped: u64,
+    record: Box<Record>,
+}
+
+/// How a target has kept up so far. It is kept apart, since a beat of a target that does keep up has nothing to do with it.
+#[derive(Debug, Default)]
+struct Record {
+    pace: Pace,
+    left_out: LeftOut,
 }
 
 #[derive(Debug, Default)]
@@ -26,14 +40,29 @@ enum State {
     #[default]
     Waiting,
     /// Sending; `next` is the place of the next tag.
-    Reading { next: u64, picture: Picture },
+    Reading { next: u64, pictures: Pictures },
 }
 
-/// Whether inter frames can be decoded.
+/// Which pictures a target is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Picture {
-    Running,
-    WantsKeyframe,
+enum Pictures {
+    All,
+    NoDisposable,
+    /// None up to a start point before which the target has caught up.
+    Skipped,
+    /// None up to the first keyframe: it has begun with sound.
+    Joining,
+}
+
+/// What a target was not given since it was too slow, by cause.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Frames that no other one needs.
+    pub disposable: u64,
+    /// Pictures up to the keyframe at which it went on.
+    pub until_keyframe: u64,
+    /// Tags that the ring let go before their turn came.
+    pub overtaken: u64,
 }
 
 /// Where a drain ended.
@@ -71,8 +100,8 @@ impl Cursor {
 
     /// Gives `sink` the next tags with their time for this target, until about `budget` bytes are passed.
     ///
-    /// A cursor that begins, or that was overtaken, first gives the headers in force at its start point. The time is in
-    /// milliseconds; a cursor that has come near 2^31 of them goes no further.
+    /// A cursor that begins, that was overtaken, or that goes on with pictures first gives the headers in force at its start
+    /// point. The time is in milliseconds; a cursor that has come near 2^31 of them goes no further.
     pub fn drain(
         &mut self,
         ring: &Ring,
@@ -83,7 +112,10 @@ impl Cursor {
         if let Some(reached) = self.ensure_reading(ring, &mut sink) {
             return reached;
         }
-        let State::Reading { next, picture } = &mut self.state else {
+        if let Some(reached) = self.skip(ring, budget, &mut passed, &mut sink) {
+            return reached;
+        }
+        let State::Reading { next, pictures } = &mut self.state else {
             return Reached::NoStart;
         };
         let (clock, base) = (self.clock, self.base.unwrap_or_default());
@@ -99,9 +131,11 @@ impl Cursor {
                 return Reached::Recycle(Recycle::Clock);
             }
             *next += 1;
-            if is_wanted(tag, base, picture) {
+            if is_wanted(tag, base, pictures) {
                 passed += tag.payload.len();
                 sink(tag, at as u32);
+            } else if *pictures == Pictures::NoDisposable && tag.shape.class == Class::Disposable {
+                self.record.left_out.disposable += 1;
             }
         }
         if *next >= end {
@@ -113,10 +147,10 @@ impl Cursor {
     /// The stream's time that is 0 for a target which is to be given just what is fresh: it stands in front of it, and wants all
     /// of it in its present session. Others drain the ring.
     pub fn in_step(&self, fresh: &Fresh) -> Option<i64> {
-        let State::Reading { next, picture } = self.state else {
+        let State::Reading { next, pictures } = self.state else {
             return None;
         };
-        let wants_pictures = picture == Picture::Running || !fresh.has_pictures();
+        let wants_pictures = pictures == Pictures::All || !fresh.has_pictures();
         let in_step = next == fresh.from() && wants_pictures && fresh.lineup() == self.lineup;
         let base = self
             .base
@@ -132,21 +166,55 @@ impl Cursor {
         }
     }
 
-    /// How far behind the newest tag the next one is, in milliseconds.
-    pub fn lag_ms(&self, ring: &Ring) -> u64 {
-        let State::Reading { next, .. } = self.state else {
-            return 0;
-        };
-        let behind = ring.at(next).map(|tag| tag.dts);
-        match (behind, ring.newest_dts()) {
-            (Some(behind), Some(newest)) => u64::try_from(newest - behind).unwrap_or(0),
-            _ => 0,
+    /// Judges `now`, on a clock of the target's own, how the target keeps up: `oldest` is the time of the oldest media that is on its
+    /// way to it, in milliseconds on the stream's clock, and `bytes` are all that are. What it is given next follows from that.
+    pub fn observe(&mut self, ring: &Ring, oldest: Option<i64>, bytes: u64, now: Duration) -> Lag {
+        let lag = self.lag(ring, oldest, bytes);
+        let mode = self.mode();
+        let asked = self.record.pace.observe(mode, lag, now);
+        if let State::Reading { pictures, .. } = &mut self.state {
+            match asked {
+                // Without pictures there is nothing that could be left out.
+                lower if lower > mode && !ring.has_pictures() => {}
+                Mode::NoDisposable if *pictures == Pictures::Joining => {}
+                asked if asked == mode => {}
+                Mode::All => *pictures = Pictures::All,
+                Mode::NoDisposable => *pictures = Pictures::NoDisposable,
+                Mode::AudioUntilKeyframe => *pictures = Pictures::Skipped,
+            }
+        }
+        lag
+    }
+
+    /// Which part of its stream the target is given.
+    pub fn mode(&self) -> Mode {
+        match self.state {
+            State::Waiting => Mode::All,
+            State::Reading { pictures, .. } => match pictures {
+                Pictures::All | Pictures::Joining => Mode::All,
+                Pictures::NoDisposable => Mode::NoDisposable,
+                Pictures::Skipped => Mode::AudioUntilKeyframe,
+            },
         }
     }
 
-    /// Tags that the ring let go before this target could be given them.
-    pub fn skipped(&self) -> u64 {
-        self.skipped
+    /// What the target was not given so far.
+    pub fn left_out(&self) -> LeftOut {
+        self.record.left_out
+    }
+
+    fn lag(&self, ring: &Ring, oldest: Option<i64>, bytes: u64) -> Lag {
+        let next = match self.state {
+            State::Waiting => ring.end(),
+            State::Reading { next, .. } => next,
+        };
+        let oldest = oldest.or_else(|| ring.at(next).map(|tag| tag.dts));
+        let ms = match (oldest, ring.newest_dts()) {
+            (Some(oldest), Some(newest)) => u64::try_from(newest - oldest).unwrap_or(0),
+            _ => 0,
+        };
+        let bytes = bytes + ring.payload_bytes_from(next);
+        Lag { ms, bytes }
     }
 
     /// Goes to a start point where it has to; none where it can read.
@@ -164,8 +232,16 @@ impl Cursor {
             return Some(Reached::Recycle(Recycle::Codec));
         }
         if let Some(next) = overtaken {
-            self.skipped += start.place.saturating_sub(next);
+            self.record.left_out.overtaken += start.place.saturating_sub(next);
         }
+        self.begin_at(ring, start, sink);
+        // What it begins with is no slowness.
+        self.record.pace = Pace::from(self.lag(ring, None, 0));
+        None
+    }
+
+    /// Goes to a start point, behind the headers in force there.
+    fn begin_at(&mut self, ring: &Ring, start: &Start, sink: &mut impl FnMut(&Tag, u32)) {
         let base = *self.base.get_or_insert(start.dts);
         let at = time(start.dts, base, self.clock);
         if at < CLOCK_MAX_MS {
@@ -176,13 +252,88 @@ impl Cursor {
             .is_some_and(|tag| tag.shape.class == Class::Keyframe);
         self.state = State::Reading {
             next: start.place,
-            picture: if begins_with_picture {
-                Picture::Running
+            pictures: if begins_with_picture {
+                Pictures::All
             } else {
-                Picture::WantsKeyframe
+                Pictures::Joining
             },
         };
-        None
+    }
+
+    /// Leaves pictures out where they are to be skipped, up to a start point at which the target may go on with them; none where it
+    /// reads on from there, or skips nothing.
+    fn skip(
+        &mut self,
+        ring: &Ring,
+        budget: usize,
+        passed: &mut usize,
+        sink: &mut impl FnMut(&Tag, u32),
+    ) -> Option<Reached> {
+        let State::Reading {
+            next,
+            pictures: Pictures::Skipped,
+        } = &mut self.state
+        else {
+            return None;
+        };
+        let (clock, base) = (self.clock, self.base.unwrap_or_default());
+        let end = ring.end_of(self.lineup);
+        while *next < end
+            && let Some(tag) = ring.at(*next)
+        {
+            if *passed >= budget {
+                return Some(Reached::Budget);
+            }
+            let at = time(tag.dts, base, clock);
+            let start = ring.start_at(*next);
+            if at >= CLOCK_RECYCLE_MS && (at >= CLOCK_MAX_MS || start.is_some()) {
+                return Some(Reached::Recycle(Recycle::Clock));
+            }
+            if let Some(start) = start.filter(|_| self.record.pace.is_calm()) {
+                self.begin_at(ring, start, sink);
+                return None;
+            }
+            *next += 1;
+            match (tag.shape.track.kind, tag.shape.class) {
+                (MediaKind::Video, class) => {
+                    self.record.left_out.until_keyframe += u64::from(class.is_frame());
+                }
+                (MediaKind::Audio, Class::Audio) if tag.dts < base => {}
+                _ => {
+                    *passed += tag.payload.len();
+                    sink(tag, at as u32);
+                }
+            }
+        }
+        Some(match *next >= end {
+            true => Reached::Recycle(Recycle::Codec),
+            false => Reached::End,
+        })
+    }
+}
+
+impl LeftOut {
+    /// All of it.
+    pub fn total(self) -> u64 {
+        self.disposable + self.until_keyframe + self.overtaken
+    }
+
+    /// What came on top of an earlier count.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            disposable: self.disposable - before.disposable,
+            until_keyframe: self.until_keyframe - before.until_keyframe,
+            overtaken: self.overtaken - before.overtaken,
+        }
+    }
+}
+
+impl AddAssign for LeftOut {
+    fn add_assign(&mut self, more: Self) {
+        self.disposable += more.disposable;
+        self.until_keyframe += more.until_keyframe;
+        self.overtaken += more.overtaken;
     }
 }
 
@@ -192,14 +343,21 @@ fn send_headers(headers: &Arc<Headers>, stamp: u32, sink: &mut impl FnMut(&Tag, 
     }
 }
 
-/// Leaves out what the target cannot use: pictures before its first keyframe, and audio from before its beginning.
-fn is_wanted(tag: &Tag, base: i64, picture: &mut Picture) -> bool {
+/// Leaves out what the target cannot use, or is not to be given: pictures before its first keyframe, those that no other one needs
+/// where it is behind, and audio from before its beginning.
+fn is_wanted(tag: &Tag, base: i64, pictures: &mut Pictures) -> bool {
     match (tag.shape.track.kind, tag.shape.class) {
         (MediaKind::Video, Class::Keyframe) => {
-            *picture = Picture::Running;
+            if *pictures == Pictures::Joining {
+                *pictures = Pictures::All;
+            }
             true
         }
-        (MediaKind::Video, class) if class.is_frame() => *picture == Picture::Running,
+        (MediaKind::Video, class) if class.is_frame() => match *pictures {
+            Pictures::All => true,
+            Pictures::NoDisposable => class != Class::Disposable,
+            Pictures::Skipped | Pictures::Joining => false,
+        },
         (MediaKind::Audio, Class::Audio) => tag.dts >= base,
         _ => true,
     }

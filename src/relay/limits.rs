@@ -52,3 +52,28 @@ pub const CLOCK_MAX_MS: i64 = 2_145_683_648;
 /// What a target takes from the ring before it writes, in bytes: enough for a whole GOP of a slow stream, small against the
 /// socket's buffer, so that a target which catches up yields to the others.
 pub const DRAIN_BYTES: usize = 256 * 1024;
+
+/// From here on, in milliseconds, a target that has caught up once is spared frames that no other one needs. More than a round trip to
+/// the other side of the world, and what a flush interval and the marks of lag add.
+pub const LAG_SPARE_MS: u64 = 700;
+
+/// The same in bytes, for streams whose media is more than their time says: 700 ms at 100 Mbit/s.
+pub const LAG_SPARE_BYTES: u64 = 8 * 1024 * 1024;
+
+/// From here on, in milliseconds, it is given no pictures up to a keyframe: what it has not been given yet still fits into the ring, so that
+/// all of its sound does.
+pub const LAG_SKIP_MS: u64 = 1_500;
+
+/// The same in bytes: half of the ring.
+pub const LAG_SKIP_BYTES: u64 = 16 * 1024 * 1024;
+
+/// A target is given all again once it is no further behind than this, in milliseconds: well below the limits, so that it does not go to
+/// and fro.
+pub const LAG_CALM_MS: u64 = 500;
+
+/// The same in bytes.
+pub const LAG_CALM_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How long a target has to be behind before it is given less. A burst of its publisher, or a moment without a processor, is no
+/// slowness.
+pub const LAG_PATIENCE: Duration = Duration::from_millis(500);

@@ -26,7 +26,7 @@ pub mod tick;
 mod watch;
 
 pub use beat::{Beat, Looker};
-pub use cursor::Recycle;
+pub use cursor::{Lag, LeftOut, Mode, Recycle};
 pub use hold::{Arrival, End, Hold, Presence};
 pub use hub::{Claim, ClaimRefused, Credential, DuplicatePolicy, Hub, Terms};
 pub use outflow::{Fresh, Outflow};

@@ -236,10 +236,27 @@ impl Ring {
 
     /// Whether a target may begin at this place.
     pub fn is_start(&self, place: u64) -> bool {
+        self.start_at(place).is_some()
+    }
+
+    /// The start point at this place, where it is one.
+    pub fn start_at(&self, place: u64) -> Option<&Start> {
         let found = self
             .starts
             .binary_search_by_key(&place, |start| start.place);
-        found.is_ok()
+        self.starts.get(found.ok()?)
+    }
+
+    /// Whether the current input has shown video.
+    pub fn has_pictures(&self) -> bool {
+        self.seen_video
+    }
+
+    /// The payloads from a place on, in bytes. It looks at each of them.
+    pub fn payload_bytes_from(&self, place: u64) -> u64 {
+        let passed = usize::try_from(place.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let left = self.tags.range(passed.min(self.tags.len())..);
+        left.map(|tag| tag.payload.len() as u64).sum()
     }
 
     /// What the ring holds, in bytes.

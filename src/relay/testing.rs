@@ -34,3 +34,7 @@ pub fn inter(dts: i64) -> Tag {
 pub fn audio(dts: i64) -> Tag {
     tag(MediaKind::Audio, dts, &[0xAF, 1, 0x21])
 }
+
+pub fn disposable(dts: i64) -> Tag {
+    tag(MediaKind::Video, dts, &[0x37, 1, 0, 0, 0, 0x01])
+}

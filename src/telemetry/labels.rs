@@ -96,6 +96,10 @@ label_set! {
         HeadersFull = "headers_full",
         /// Cut short, or of a form that no specification has.
         Malformed = "malformed",
+        /// A target was behind, and no other frame needs it.
+        Disposable = "disposable",
+        /// A target was further behind, and given no pictures up to a keyframe.
+        UntilKeyframe = "until_keyframe",
         /// A target was so slow that the ring went on without it.
         Overtaken = "overtaken",
     }

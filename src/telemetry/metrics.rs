@@ -64,6 +64,8 @@ pub struct Metrics {
     /// Lines about receivers that are away.
     pub(super) notification_lines: Throttle,
     pub(super) feed: Arc<Feed>,
+    /// Lines about targets that do not keep up.
+    pub(super) slow_lines: Throttle,
     process: Collector,
     recorder: PrometheusRecorder,
     page: PrometheusHandle,
@@ -194,6 +196,7 @@ impl Metrics {
             accept_lines: Throttle::new(1, 1),
             notification_lines: Throttle::new(1, 20),
             feed: Feed::new(),
+            slow_lines: Throttle::new(1, 20),
             process,
             page: recorder.handle(),
             targets: Page::default(),

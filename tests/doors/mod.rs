@@ -12,8 +12,8 @@ use std::time::Duration;
 use aqueduct::api::{self, AllowedHosts, Connection, Doors, Origins, Settings};
 use aqueduct::control::{
     AppName, Clock, Forbids, History, HostJudge, PreflightReport, PreflightStep, Readiness, Rule,
-    RuleId, Rules, Running, Step, StepResult, StreamKey, StreamState, StreamStatus, TargetState,
-    TargetStatus, TargetUrl, TrackKind, TrackStatus,
+    RuleId, Rules, Running, Step, StepResult, StreamKey, StreamState, StreamStatus, TargetDrops,
+    TargetState, TargetStatus, TargetUrl, TrackKind, TrackStatus,
 };
 use aqueduct::relay::Hub;
 use aqueduct::relay::ring::RingLimits;
@@ -227,6 +227,11 @@ pub fn target_status(rule: &Rule, app: &str, name: &str, state: TargetState) -> 
         bitrate: 20,
         frames: 30,
         dropped: 40,
+        drops: TargetDrops {
+            disposable: 1,
+            until_keyframe: 32,
+            overtaken: 7,
+        },
         repaired: 50,
         lag_ms: 60,
         rtt_ms: Some(7.5),

@@ -4,7 +4,7 @@ use super::until;
 use aqueduct::egress::failure::Failure;
 use aqueduct::egress::status::PushStatus;
 use aqueduct::ingest::{Asked, Ended, NotPublished, Received};
-use aqueduct::relay::Arrival;
+use aqueduct::relay::{Arrival, LeftOut};
 use aqueduct::rule::StreamKey;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -149,5 +149,5 @@ impl aqueduct::egress::Watch for Diary {
         all.writes += writes;
     }
 
-    fn looked(&self, _: Duration, _: u64) {}
+    fn looked(&self, _: Duration, _: LeftOut) {}
 }

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// Where pushes go to be played with.
 pub struct Host {
@@ -45,9 +45,25 @@ impl Host {
         Self { listener, address }
     }
 
+    /// The same with a kernel that takes little for one who does not read.
+    pub async fn open_narrow() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(16 * 1024).unwrap();
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        socket.bind(address).unwrap();
+        let listener = socket.listen(64).unwrap();
+        let address = listener.local_addr().unwrap();
+        Self { listener, address }
+    }
+
     /// A URL there.
     pub fn url(&self, path: &str) -> String {
         format!("rtmp://{}/{path}", self.address)
+    }
+
+    /// The next connection, however long that takes.
+    pub async fn caller(&self) -> TcpStream {
+        self.listener.accept().await.unwrap().0
     }
 
     /// The next connection, before its first byte.
@@ -139,10 +155,7 @@ impl Visit {
     /// The connection was reset.
     pub async fn try_message(&mut self) -> std::io::Result<Option<Message>> {
         loop {
-            let mut unread: &[u8] = &self.inbox;
-            let message = self.reader.read(&mut unread).unwrap();
-            let left = unread.len();
-            self.inbox = self.inbox.split_off(self.inbox.len() - left);
+            let message = self.buffered();
             if message.is_some() {
                 return Ok(message);
             }
@@ -152,6 +165,20 @@ impl Visit {
                 return Ok(None);
             }
         }
+    }
+
+    /// The next message of what was read so far.
+    pub fn buffered(&mut self) -> Option<Message> {
+        let mut unread: &[u8] = &self.inbox;
+        let message = self.reader.read(&mut unread).unwrap();
+        let left = unread.len();
+        self.inbox = self.inbox.split_off(self.inbox.len() - left);
+        message
+    }
+
+    /// Takes what a test has read by itself.
+    pub fn take(&mut self, bytes: &[u8]) {
+        self.inbox.extend_from_slice(bytes);
     }
 
     pub async fn message(&mut self) -> Option<Message> {

@@ -16,6 +16,7 @@ mod grace;
 mod ladder;
 mod recycling;
 mod shown;
+mod slow;
 mod verdicts;
 
 use aqueduct::media::MediaKind;

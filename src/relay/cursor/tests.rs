@@ -1,3 +1,5 @@
+mod modes;
+
 use super::*;
 use crate::relay::limits::TAG_OVERHEAD_BYTES;
 use crate::relay::ring::RingLimits;
@@ -89,7 +91,7 @@ fn a_target_that_was_overtaken_goes_on_at_a_keyframe_behind_headers() {
     let got = drained(&mut cursor, &ring);
     assert_eq!(got[0], (Class::SequenceHeader, 3000));
     assert_eq!(got[1], (Class::Keyframe, 3000));
-    assert_eq!(cursor.skipped(), 10);
+    assert_eq!(cursor.left_out().overtaken, 10);
 }
 
 #[test]
@@ -235,12 +237,12 @@ proptest! {
             if action != 7 { continue; }
             let mut got = Vec::new();
             cursor.drain(&ring, budget, |tag, at| got.push((tag.shape.class, at)));
-            if !begun || cursor.skipped() > skipped {
+            if !begun || cursor.left_out().overtaken > skipped {
                 let first_media = got.iter().find(|got| got.0.is_frame());
                 prop_assert!(first_media.is_none_or(|got| got.0 == Class::Keyframe));
                 prop_assert!(got.first().is_none_or(|got| got.0 == Class::SequenceHeader));
             }
-            skipped = cursor.skipped();
+            skipped = cursor.left_out().overtaken;
             begun |= !got.is_empty();
             for (_, at) in got {
                 prop_assert!(at >= last);

@@ -2,10 +2,11 @@
 
 use super::Stream;
 use crate::media::Tag;
-use crate::relay::cursor::{Cursor, Reached, Recycle};
+use crate::relay::cursor::{Cursor, Lag, LeftOut, Mode, Reached, Recycle};
 use crate::relay::hold::End;
 use crate::relay::outflow::Fresh;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A target's hold on a stream.
 pub struct Consumer {
@@ -56,18 +57,19 @@ impl Consumer {
         }
     }
 
-    /// How far behind the newest tag this target's next one is, in milliseconds.
-    pub fn lag_ms(&self) -> u64 {
-        self.cursor.lag_ms(&self.stream.lock().intake.ring)
+    /// Judges `now` how the target keeps up, with what is on its way to it; see [`Cursor::observe`].
+    pub fn observe(&mut self, oldest: Option<i64>, bytes: u64, now: Duration) -> Lag {
+        let shared = self.stream.lock();
+        self.cursor.observe(&shared.intake.ring, oldest, bytes, now)
     }
 
-    /// The time of the stream's newest tag, in milliseconds.
-    pub fn newest_dts(&self) -> Option<i64> {
-        self.stream.lock().intake.ring.newest_dts()
+    /// Which part of the stream the target is given.
+    pub fn mode(&self) -> Mode {
+        self.cursor.mode()
     }
 
-    /// Tags that this target could not be given because it fell too far behind.
-    pub fn skipped(&self) -> u64 {
-        self.cursor.skipped()
+    /// What this target was not given, because it was too slow.
+    pub fn left_out(&self) -> LeftOut {
+        self.cursor.left_out()
     }
 }

@@ -21,7 +21,7 @@ pub use publish::{
     PublishStarted, PublisherAwaited, PublisherGivenUp, StreamEnded,
 };
 pub use target::{
-    Push, TargetBackingOff, TargetConnecting, TargetFailed, TargetLive, TargetRecycled,
+    Push, TargetBackingOff, TargetConnecting, TargetFailed, TargetLive, TargetRecycled, TargetSlow,
     TargetStopped, TargetSwitched,
 };
 

@@ -1,14 +1,14 @@
 //! What happens on the way out.
 
 use std::fmt::Display;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::{debug, error, info, warn};
 
 use super::printable;
 use crate::rule::{RuleId, StreamKey, TargetUrl};
 use crate::telemetry::feed::{TargetChange, What};
-use crate::telemetry::labels::{Label, Role, Setback};
+use crate::telemetry::labels::{DropReason, Label, Role, Setback};
 use crate::telemetry::metrics::Metrics;
 
 /// Which push an event is about.
@@ -144,6 +144,36 @@ impl TargetRecycled<'_> {
         );
         let reason = self.reason;
         push.announce(metrics, TargetChange::Recycled { reason });
+    }
+}
+
+/// A live target does not keep up, and is spared a part of its stream. Logged within a rate: where the way out of the machine is
+/// too narrow, all are slow at once. What is left out is counted tag by tag.
+pub struct TargetSlow<'a> {
+    /// Which push.
+    pub push: Push<'a>,
+    /// What it is spared.
+    pub left_out: DropReason,
+    /// How far behind it is.
+    pub lag: Duration,
+}
+
+impl TargetSlow<'_> {
+    /// Logs.
+    pub fn emit(&self, metrics: &Metrics) {
+        let Some(omitted) = metrics.slow_lines.take(Instant::now()) else {
+            return;
+        };
+        let push = &self.push;
+        warn!(
+            rule = %push.rule.as_str(),
+            stream = %push.stream,
+            url = %push.url.masked(),
+            left_out = self.left_out.as_str(),
+            lag_seconds = self.lag.as_secs_f64(),
+            omitted,
+            "target too slow"
+        );
     }
 }
 

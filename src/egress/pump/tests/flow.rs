@@ -183,7 +183,7 @@ async fn a_target_that_was_overtaken_goes_on_at_a_keyframe_behind_headers() {
     assert_eq!(got[..4], expected);
     assert_eq!(got.len(), 4 + 24, "the rest of the newest GOP");
     sleep(SECOND * 2).await;
-    let dropped = scene.figure(|figures| figures.dropped.load(Ordering::Relaxed));
+    let dropped = scene.figure(|figures| figures.left_out().overtaken);
     assert_eq!(dropped, 6 * 25, "all that came before the newest keyframe");
 }
 
@@ -208,7 +208,7 @@ async fn what_was_missed_is_told_even_where_the_push_ends_at_once() {
     let status = Arc::clone(&scene.status);
     let over = scene.over().await;
     assert!(matches!(over, Over::Failed(Failure::Closed(_))), "{over:?}");
-    assert_eq!(status.figures.dropped.load(Ordering::Relaxed), 9);
+    assert_eq!(status.figures.left_out().overtaken, 9);
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use super::super::*;
 use super::wire::Wired;
 use crate::media::MediaKind;
 use crate::relay::ring::RingLimits;
-use crate::relay::{Claim, Credential, DuplicatePolicy, Hub, Producer, Shards, Tick};
+use crate::relay::{Claim, Credential, DuplicatePolicy, Hub, LeftOut, Producer, Shards, Tick};
 use crate::rtmp::command::Command;
 use crate::rtmp::message::{Message, MessageType};
 use crate::rtmp::session::client::ClientConfig;
@@ -25,7 +25,7 @@ impl Watch for Silent {
     fn failed(&self, _: &PushStatus, _: &Failure, _: Option<Duration>) {}
     fn ended(&self, _: &PushStatus) {}
     fn sent(&self, _: usize, _: u32) {}
-    fn looked(&self, _: Duration, _: u64) {}
+    fn looked(&self, _: Duration, _: LeftOut) {}
 }
 
 /// A live push with its stream on one side and a wire on the other.
@@ -114,9 +114,13 @@ impl Scene {
     }
 
     pub fn push(&self, at: u32, payload: Vec<u8>) {
+        self.push_kind(MediaKind::Video, at, payload);
+    }
+
+    pub fn push_kind(&self, kind: MediaKind, at: u32, payload: Vec<u8>) {
         let producer = self.producer.as_ref().unwrap();
         let mut batch = producer.batch().unwrap();
-        batch.push(MediaKind::Video, at, payload.into());
+        batch.push(kind, at, payload.into());
         drop(batch);
         // One target is one turn.
         producer.deliver().now_or_never().unwrap();
@@ -151,6 +155,7 @@ impl Scene {
 /// `video 40 1005`: kind, time and length; commands by their names.
 pub fn line(message: &Message) -> String {
     match message.type_id {
+        MessageType::AUDIO => format!("audio {}", message.timestamp),
         MessageType::VIDEO => format!("video {} {}", message.timestamp, message.payload.len()),
         MessageType::COMMAND_AMF0 => {
             let command = Command::decode(message.type_id, &message.payload).unwrap();

@@ -29,6 +29,7 @@ struct State {
     /// Said again and again, behind all else.
     chatter: Vec<u8>,
     unacknowledged: u64,
+    held: u64,
     ended: bool,
     /// Writes fail; what was said before can be read, once a write has failed.
     broken: bool,
@@ -49,6 +50,7 @@ impl Default for Wired {
             said: VecDeque::new(),
             chatter: Vec::new(),
             unacknowledged: 0,
+            held: 0,
             ended: false,
             broken: false,
             found_broken: false,
@@ -95,6 +97,11 @@ impl Wired {
     /// So many bytes stay in the kernel.
     pub fn leave_unacknowledged(&self, bytes: u64) {
         self.change(|state| state.unacknowledged = bytes);
+    }
+
+    /// So many bytes stay in TLS.
+    pub fn hold_back(&self, bytes: u64) {
+        self.change(|state| state.held = bytes);
     }
 
     pub fn end(&self) {
@@ -163,6 +170,10 @@ impl Wire for Near {
             unacked_bytes: self.lock().unacknowledged,
             ..TcpInfo::default()
         })
+    }
+
+    fn held_bytes(&self, _: u64) -> u64 {
+        self.lock().held
     }
 }
 

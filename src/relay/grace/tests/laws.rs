@@ -135,9 +135,9 @@ impl Target {
     }
 
     fn read(&mut self) {
-        let skipped = self.consumer.skipped();
+        let skipped = self.consumer.left_out().overtaken;
         let (got, drained) = drain(&mut self.consumer);
-        if self.consumer.skipped() > skipped {
+        if self.consumer.left_out().overtaken > skipped {
             // It was overtaken, and is given all headers anew.
             self.given.headers = Headers::default();
         }
