@@ -12,7 +12,7 @@ use source::{Path, paths};
 /// The floors, from the ground up.
 const FLOORS: &[&[&str]] = &[
     &["media", "rule", "secret", "backoff"],
-    &["rtmp", "flv"],
+    &["rtmp", "flv", "mp4"],
     &["relay", "store", "net"],
     &["ingest", "egress", "notify"],
     &["control"],
@@ -49,7 +49,7 @@ const WITHIN: &[(&str, &str)] = &[("rule", "secret")];
 const NARROW: &[(&str, &str, &[&str])] = &[
     ("relay", "rtmp", &[]),
     // A stream has a name; what is wished for it is not the relay's business.
-    ("relay", "rule", &["StreamKey"]),
+    ("relay", "rule", &["StreamKey", "Role"]),
     ("store", "media", &[]),
     ("store", "rtmp", &[]),
     ("net", "media", &[]),

@@ -86,6 +86,16 @@ fn client_session_corpus() {
 }
 
 #[test]
+fn flv_corpus() {
+    replay_corpus("flv");
+}
+
+#[test]
+fn mp4_corpus() {
+    replay_corpus("mp4");
+}
+
+#[test]
 fn handshake_corpus() {
     replay_corpus("handshake");
 }

@@ -16,7 +16,9 @@ pub mod chunk_reader;
 pub mod client_session;
 mod conversation;
 mod ear;
+pub mod flv;
 pub mod handshake;
+pub mod mp4;
 pub mod naive;
 mod pieces;
 pub mod server_session;
@@ -28,12 +30,14 @@ pub mod url;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 11] = [
     ("amf0", amf0::run),
     ("amf0_depth", amf0_depth::run),
     ("chunk_reader", chunk_reader::run),
     ("client_session", client_session::run),
+    ("flv", flv::run),
     ("handshake", handshake::run),
+    ("mp4", mp4::run),
     ("server_session", server_session::run),
     ("tag", tag::run),
     ("timeline", timeline::run),
