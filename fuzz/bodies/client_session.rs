@@ -147,7 +147,7 @@ fn steps(stage: Stage) -> u8 {
     match stage {
         Stage::Connect => 0,
         Stage::CreateStream => 1,
-        Stage::Publish => 2,
+        Stage::Publish | Stage::Play => 2,
         Stage::Live => 3,
     }
 }

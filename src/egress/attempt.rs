@@ -269,7 +269,7 @@ fn awaited(stage: Stage) -> &'static str {
     match stage {
         Stage::Connect => "answer to connect",
         Stage::CreateStream => "answer to createStream",
-        Stage::Publish | Stage::Live => "answer to publish",
+        Stage::Publish | Stage::Play | Stage::Live => "answer to publish",
     }
 }
 
@@ -278,7 +278,7 @@ fn unanswered(stage: Stage) -> &'static str {
     match stage {
         Stage::Connect => "before its answer to connect",
         Stage::CreateStream => "before its answer to createStream",
-        Stage::Publish | Stage::Live => "before its answer to publish",
+        Stage::Publish | Stage::Play | Stage::Live => "before its answer to publish",
     }
 }
 

@@ -24,6 +24,7 @@ const CONTROL_CSID: u8 = 2;
 pub(super) const COMMAND_CSID: u8 = 3;
 
 const STREAM_BEGIN: u16 = 0;
+const SET_BUFFER_LENGTH: u16 = 3;
 const PING_REQUEST: u16 = 6;
 const PING_RESPONSE: u16 = 7;
 
@@ -256,6 +257,15 @@ impl Link {
 
     pub(super) fn stream_begin(&mut self, stream_id: u32) {
         self.user_control(STREAM_BEGIN, stream_id);
+    }
+
+    /// How much of a stream we buffer, in milliseconds.
+    pub(super) fn buffer_length(&mut self, stream_id: u32, millis: u32) {
+        let [e0, e1] = SET_BUFFER_LENGTH.to_be_bytes();
+        let [s0, s1, s2, s3] = stream_id.to_be_bytes();
+        let [m0, m1, m2, m3] = millis.to_be_bytes();
+        let payload = [e0, e1, s0, s1, s2, s3, m0, m1, m2, m3];
+        self.control(MessageType::USER_CONTROL, &payload);
     }
 
     fn user_control(&mut self, event: u16, value: u32) {

@@ -6,6 +6,7 @@
 //! `docs/rtmp.md` says which answer or tolerance is owed to which program.
 
 pub mod client;
+pub mod player;
 pub mod server;
 
 mod address;

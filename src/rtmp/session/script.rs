@@ -6,12 +6,33 @@
 
 use bytes::Bytes;
 
+use super::{Media, MediaKind};
 use crate::rtmp::amf0::{self, Value};
 use crate::rtmp::command::amf0_part;
 use crate::rtmp::message::{Message, MessageType};
 
 const STRING: u8 = 0x02;
 const LONG_STRING: u8 = 0x0C;
+
+/// Media as it is relayed. No string, no copy: the payload is the reader's.
+pub(super) fn media(message: Message) -> Option<Media> {
+    let kind = match message.type_id {
+        MessageType::AUDIO => MediaKind::Audio,
+        MessageType::VIDEO => MediaKind::Video,
+        _ => MediaKind::Data,
+    };
+    let timestamp = message.timestamp;
+    let payload = if kind == MediaKind::Data {
+        relayed(&message)?
+    } else {
+        message.payload
+    };
+    Some(Media {
+        kind,
+        timestamp,
+        payload,
+    })
+}
 
 /// The AMF0 bytes that begin with the data's own name; `None` where the message relays nothing: a clearing of the frame,
 /// a wrapping around nothing, a body that does not begin with a name, AMF3 that cannot travel as AMF0.

@@ -11,7 +11,9 @@ pub enum Stage {
     CreateStream,
     /// Until the answer to `publish`.
     Publish,
-    /// From Publish.Start on.
+    /// Until the first media of what was asked for with `play`.
+    Play,
+    /// From Publish.Start, or the first media, on.
     Live,
 }
 
@@ -21,6 +23,7 @@ impl fmt::Display for Stage {
             Self::Connect => "connect",
             Self::CreateStream => "createStream",
             Self::Publish => "publish",
+            Self::Play => "play",
             Self::Live => "live",
         })
     }

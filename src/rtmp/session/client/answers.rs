@@ -154,20 +154,20 @@ fn info(command: &Command) -> &Value {
         .unwrap_or(&command.object)
 }
 
-fn text_of<'a>(command: &'a Command, key: &str) -> Option<&'a str> {
+pub(in crate::rtmp::session) fn text_of<'a>(command: &'a Command, key: &str) -> Option<&'a str> {
     info(command).property(key).and_then(Value::as_str)
 }
 
-fn code(command: &Command) -> &str {
+pub(in crate::rtmp::session) fn code(command: &Command) -> &str {
     text_of(command, "code").unwrap_or_default()
 }
 
-fn level(command: &Command) -> &str {
+pub(in crate::rtmp::session) fn level(command: &Command) -> &str {
     text_of(command, "level").unwrap_or_default()
 }
 
 /// `ex.redirect` is a tcUrl (Adobe); `ex.redirect2` a whole URL (SRS).
-fn redirect(command: &Command) -> Option<Redirect> {
+pub(in crate::rtmp::session) fn redirect(command: &Command) -> Option<Redirect> {
     let ex = info(command).property("ex")?;
     let url = |key| {
         let url = ex.property(key).and_then(Value::as_str)?;
@@ -179,7 +179,7 @@ fn redirect(command: &Command) -> Option<Redirect> {
 }
 
 /// A stream number as it can stand in a chunk header.
-fn stream_number(number: f64) -> Option<u32> {
+pub(in crate::rtmp::session) fn stream_number(number: f64) -> Option<u32> {
     let whole = number >= 0.0 && number <= f64::from(u32::MAX) && number.fract() == 0.0;
     // Checked just now.
     whole.then_some(number as u32)

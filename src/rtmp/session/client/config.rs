@@ -70,7 +70,7 @@ impl fmt::Debug for ClientConfig {
 }
 
 /// Exactly what FFmpeg sends. Further properties, harmless in the specification, have made ingests close.
-pub(super) fn connect_object(config: &ClientConfig) -> Value {
+pub(in crate::rtmp::session) fn connect_object(config: &ClientConfig) -> Value {
     let with_query = |text: &str| match &config.auth_query {
         Some(query) => append_query(text, query.expose()),
         None => text.to_owned(),

@@ -7,7 +7,7 @@
 //! Nothing that the server calls is answered: Twitch closes on an `_error` for its `onFCPublish`, and on a pong that it did
 //! not ask for. Pings are answered, windows acknowledged, and whatever else arrives while we publish is read and dropped.
 
-mod answers;
+pub(in crate::rtmp::session) mod answers;
 mod config;
 mod event;
 
@@ -21,6 +21,7 @@ use crate::rtmp::amf0::Value;
 use crate::rtmp::chunk::Header;
 use crate::rtmp::limits::{AMF0_VALUES_MAX, COMMANDS_MAX, MESSAGES_BEFORE_PUBLISH_MAX};
 
+pub(in crate::rtmp::session) use config::connect_object;
 pub use config::{ClientConfig, Enhanced, FLASH_VER};
 pub use event::{ClientError, ClientEvent, Ended, Fault, Redirect, Refused};
 

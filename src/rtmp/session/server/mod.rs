@@ -22,12 +22,11 @@ use bytes::BytesMut;
 
 use super::connect::{self, object};
 use super::link::{COMMAND_CSID, Incoming, Link};
-use super::{Media, MediaKind, script};
+use super::script;
 use crate::rtmp::amf0::Value;
 use crate::rtmp::limits::{
     BEFORE_PUBLISH_VALUES_MAX, COMMANDS_MAX, MESSAGES_BEFORE_PUBLISH_MAX, WINDOW_BYTES,
 };
-use crate::rtmp::message::{Message, MessageType};
 
 pub use super::connect::ConnectRequest;
 pub use event::{
@@ -150,7 +149,9 @@ impl ServerSession {
                 return Ok(None);
             };
             let event = match incoming {
-                Incoming::Media(message) if self.publishes() => media(message),
+                Incoming::Media(message) if self.publishes() => {
+                    script::media(message).map(ServerEvent::Media)
+                }
                 Incoming::Command { stream_id, command } => self.call(stream_id, &command)?,
                 Incoming::Media(_) | Incoming::Acknowledged(_) | Incoming::Quiet => None,
             };
@@ -309,24 +310,4 @@ impl ServerSession {
         }
         Ok(())
     }
-}
-
-/// Media as it is relayed. No string, no copy: the payload is the reader's.
-fn media(message: Message) -> Option<ServerEvent> {
-    let kind = match message.type_id {
-        MessageType::AUDIO => MediaKind::Audio,
-        MessageType::VIDEO => MediaKind::Video,
-        _ => MediaKind::Data,
-    };
-    let timestamp = message.timestamp;
-    let payload = if kind == MediaKind::Data {
-        script::relayed(&message)?
-    } else {
-        message.payload
-    };
-    Some(ServerEvent::Media(Media {
-        kind,
-        timestamp,
-        payload,
-    }))
 }
