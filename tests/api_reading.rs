@@ -235,11 +235,15 @@ async fn the_description_names_every_route() {
             "/metrics",
             "/readyz",
             "/v1/events",
+            "/v1/inputs",
             "/v1/preflight",
             "/v1/rules",
             "/v1/rules/{id}",
             "/v1/streams",
             "/v1/streams/{app}/{name}",
+            "/v1/streams/{app}/{name}/inputs",
+            "/v1/streams/{app}/{name}/inputs/switch",
+            "/v1/streams/{app}/{name}/inputs/{role}",
             "/v1/targets",
         ]
     );

@@ -463,8 +463,8 @@ fn what_waits_for_its_feature_is_refused_rather_than_ignored() {
         );
     }
     assert_eq!(
-        files.complaint("[[inputs]]\napp = \"live\""),
-        "a.toml:1:3: inputs: this version does not have inputs yet",
+        files.complaint("[[inputs]]\nstream = \"cam\""),
+        "a.toml:2:10: inputs[0].stream: the input needs url or files",
     );
 }
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The modules that are there for their bounds: every public constant of theirs is on the page.
-const WHOLE: [&str; 8] = [
+const WHOLE: [&str; 11] = [
     "rtmp::limits",
     "media::timeline::limits",
     "relay::limits",
@@ -16,6 +16,9 @@ const WHOLE: [&str; 8] = [
     "api::server::limits",
     "control::limits",
     "notify::limits",
+    "flv::limits",
+    "mp4::limits",
+    "ingest::inputs::limits",
 ];
 
 fn root() -> &'static Path {

@@ -20,7 +20,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 
-use crate::control::{Clock, Forbids, History, Readiness, Rules, Running};
+use crate::control::{Clock, Forbids, History, Inputs, Readiness, Rules, Running};
 use crate::secret::Secret;
 use crate::telemetry::feed::Feed;
 
@@ -38,6 +38,8 @@ pub type MetricsText = Arc<dyn Fn() -> String + Send + Sync>;
 pub struct Doors {
     /// The rule service.
     pub rules: Rules,
+    /// The inputs' service.
+    pub inputs: Inputs,
     /// What runs.
     pub running: Arc<dyn Running>,
     /// What may not be published.

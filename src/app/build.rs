@@ -7,17 +7,20 @@ use crate::config::{
     AppConfig, Config, DuplicatePublisher, Environment, Gap, PublishAuth, TlsListenerConfig,
 };
 use crate::control::{
-    EventFilter, Forbids, History, HostJudge, HttpHook, Live, PendingLoans, Phase, Readiness,
-    Rules, SystemClock, UnusedRules, Webhook, Webhooks, ensure_salt, ensure_token, follow, lend,
+    EventFilter, Forbids, History, HostJudge, HttpHook, InputSettings, Inputs, Live, PendingLoans,
+    Phase, Readiness, Rules, SystemClock, UnusedRules, Webhook, Webhooks, ensure_salt,
+    ensure_token, follow, lend,
 };
 use crate::egress::attempt::Reach;
 use crate::egress::gate::StartGate;
 use crate::egress::{Board, Egress, Supervisor};
+use crate::ingest::inputs::{FeedTerms, Feeder, Names, SwitchTerms};
 use crate::ingest::{self, Apps, Gate, Listener};
 use crate::media::timeline::GapPolicy;
 use crate::net::dial::Dialer;
 use crate::net::listener::{Acceptor, bind};
 use crate::net::literal::address_literal;
+use crate::net::outbound::Outbound;
 use crate::net::own::OwnListeners;
 use crate::net::permits::{AddressLimits, ConnectionLimits, Permits};
 use crate::net::policy::AddressPolicy;
@@ -56,6 +59,8 @@ pub(super) struct Gateway {
     pub(super) forbids: Forbids,
     pub(super) history: Arc<History>,
     pub(super) unused: UnusedRules,
+    pub(super) inputs: Inputs,
+    pub(super) feeder: Arc<Feeder>,
     pub(super) settings: Arc<ArcSwap<Settings>>,
     pub(super) token: Secret,
     pub(super) salt: Secret,
@@ -130,8 +135,9 @@ impl Gateway {
             tls: client_tls,
             auth: Arc::clone(&cdn_auth),
         };
+        let judge = judge(policy, own);
         let (rules, store, salt) =
-            open_rules(serve, judge(policy, own), Arc::clone(&metrics)).await?;
+            open_rules(serve, Arc::clone(&judge), Arc::clone(&metrics)).await?;
         let token = match &config.http.token {
             Some(token) => token.clone(),
             None => ensure_token(&config.store.path)?,
@@ -143,7 +149,7 @@ impl Gateway {
         let observer = Arc::new(Observer::new(Arc::clone(&metrics)));
         let hub = Hub::watched(RingLimits::default(), observer.clone());
         hub.set_terms(terms(config));
-        let forbids = open_forbids(config, Arc::clone(&hub), store).await?;
+        let forbids = open_forbids(config, Arc::clone(&hub), Arc::clone(&store)).await?;
         let history = Arc::new(History::new(config.zego.closed_stream_time()));
         tokio::spawn(follow(Arc::clone(&history), metrics.feed().reader()));
         rules
@@ -171,13 +177,28 @@ impl Gateway {
             &post,
             &loans,
         )));
+        let names = Arc::new(Names::default());
+        let outbound = Outbound {
+            dialer: Arc::clone(&reach.dialer),
+            tls: Arc::clone(&reach.tls),
+        };
         let gate = Arc::new(Gate {
             hub: Arc::clone(&hub),
             admission: Arc::clone(&apps) as Arc<dyn ingest::Admission>,
             drain: hub.drain().clone(),
             watch: observer.clone(),
+            names: Arc::clone(&names),
             reject_duplicates: AtomicBool::new(rejects_duplicates(config)),
         });
+        let feeder = Feeder::new(
+            Arc::clone(&hub),
+            Arc::clone(&shards),
+            outbound,
+            names,
+            observer.clone(),
+            config.relay.flush_interval(),
+            feed_terms(config),
+        );
         let board = Arc::new(Board::default());
         let egress = Arc::new(Egress {
             reach: reach.clone(),
@@ -206,6 +227,14 @@ impl Gateway {
             let (metrics, hub, board) = (Arc::clone(&metrics), Arc::clone(&hub), board.clone());
             Arc::new(move || metrics.render(&snapshot(&hub, &board)))
         };
+        let inputs = Inputs::open(
+            store,
+            config.stream_inputs(),
+            Arc::clone(&feeder) as Arc<dyn ingest::inputs::Feeding>,
+            input_settings(config, addresses.rtmp),
+            judge,
+            Arc::new(SystemClock::new()),
+        )?;
         let running = Arc::new(Live {
             hub,
             board,
@@ -230,6 +259,7 @@ impl Gateway {
         };
         let doors = Doors {
             rules: rules.clone(),
+            inputs: inputs.clone(),
             running,
             forbids: forbids.clone(),
             history: Arc::clone(&history),
@@ -278,6 +308,8 @@ impl Gateway {
             forbids,
             history,
             unused,
+            inputs,
+            feeder,
             settings,
             token,
             salt,
@@ -304,6 +336,7 @@ impl Gateway {
     /// Takes nothing new, lets every target have its goodbye, and closes the doors last, so that they can tell.
     pub(super) async fn drain(&mut self) {
         self.readiness.advance(Phase::Draining);
+        self.feeder.drain();
         self.gate.drain.cancel();
         // The supervisor keeps to the deadline; a little more is for what it does there.
         let deadline = self.drain_time + Duration::from_millis(500);
@@ -537,6 +570,27 @@ async fn open_forbids(
     let durable = config.zego.durable_forbids;
     let opening = tokio::task::spawn_blocking(move || Forbids::open(hub, store, durable));
     Ok(opening.await.map_err(std::io::Error::other)??)
+}
+
+/// What holds for inputs.
+pub(super) fn feed_terms(config: &Config) -> FeedTerms {
+    let ingest = &config.ingest;
+    FeedTerms {
+        switch: SwitchTerms {
+            stall: Duration::from_millis(ingest.stall_ms),
+            return_after: Duration::from_millis(ingest.return_after_ms),
+        },
+        directories: ingest.file_directories.clone(),
+    }
+}
+
+/// What the configuration says about inputs; `rtmp` is where the gateway really listens.
+pub(super) fn input_settings(config: &Config, rtmp: SocketAddr) -> InputSettings {
+    InputSettings {
+        apps: config.apps.iter().map(|app| app.name.clone()).collect(),
+        file_directories: config.ingest.file_directories.clone(),
+        advertise: (config.rtmp.advertise.clone()).unwrap_or_else(|| format!("rtmp://{rtmp}")),
+    }
 }
 
 /// What a door may not call, as far as the text tells: private addresses, and ourselves.

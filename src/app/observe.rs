@@ -48,6 +48,7 @@ impl ingest::Watch for Observer {
                 Arrival::New => PublishStart::New,
                 Arrival::Takeover => PublishStart::Takeover,
                 Arrival::Return => PublishStart::Return,
+                Arrival::Beside => PublishStart::Beside,
             },
         }
         .emit(&self.metrics);
@@ -305,6 +306,7 @@ fn refusal(why: &NotPublished) -> Option<PublishRefusal> {
             PublishRefusal::Barred
         }
         NotPublished::Claim(ClaimRefused::Full) => PublishRefusal::Full,
+        NotPublished::Push(_) => PublishRefusal::Auth,
         NotPublished::ShuttingDown => PublishRefusal::Draining,
         _ => return None,
     })

@@ -2,8 +2,8 @@
 
 use super::Serve;
 use super::build::{
-    Gateway, address_limits, admission, callback_targets, door_settings, fixed_rules,
-    rejects_duplicates, server_tls, terms, wanted_webhooks,
+    Gateway, address_limits, admission, callback_targets, door_settings, feed_terms, fixed_rules,
+    input_settings, rejects_duplicates, server_tls, terms, wanted_webhooks,
 };
 use crate::config::{Config, environment};
 use crate::telemetry::events::ConfigReloaded;
@@ -65,6 +65,10 @@ async fn apply(gateway: &Gateway, serve: &mut Serve, config: Config) -> Result<(
     gateway.forbids.set_durable(config.zego.durable_forbids);
     gateway.callbacks.tell(callback_targets(&config));
     gateway.history.keep(config.zego.closed_stream_time());
+    gateway.feeder.set_terms(feed_terms(&config));
+    let settings = input_settings(&config, gateway.addresses.rtmp);
+    let inputs = config.stream_inputs();
+    gateway.inputs.replace_fixed(inputs, settings).await;
     for key in needs_restart(&serve.config, &config) {
         warn!(
             key,

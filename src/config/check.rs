@@ -17,6 +17,12 @@ use crate::secret::Secret;
 /// Above this a tick is no longer "at once" for anybody.
 const FLUSH_INTERVAL_MS_MAX: u64 = 500;
 
+/// Below this the pauses of a healthy network are stalls.
+const STALL_MS_MIN: u64 = 500;
+
+/// Above this the connection of an input that stalls is given up anyway.
+const STALL_MS_MAX: u64 = 15_000;
+
 /// A publisher that is gone for an hour is gone.
 const GRACE_MS_MAX: u64 = 3_600_000;
 
@@ -57,8 +63,7 @@ const WEBHOOKS_MAX: usize = 100;
 const RULES_MAX: usize = 10_000;
 
 /// Keys of the contract whose feature this version lacks: the table, and the key in it.
-const NOT_YET: [(&str, &str); 5] = [
-    ("", "inputs"),
+const NOT_YET: [(&str, &str); 4] = [
     ("apps", "events_url"),
     ("apps", "secret_id"),
     ("apps", "secret_key"),
@@ -122,7 +127,8 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     apps(config)?;
     webhooks(config)?;
     rules(config)?;
-    super::cdn_auth::check(&config.cdn_auth)
+    super::cdn_auth::check(&config.cdn_auth)?;
+    super::inputs::check(config)
 }
 
 fn listeners(config: &Config) -> Result<(), Wrong> {
@@ -248,6 +254,19 @@ fn numbers(config: &Config) -> Result<(), Wrong> {
         relay.flush_interval_ms,
         0,
         FLUSH_INTERVAL_MS_MAX,
+    )?;
+    let ingest = &config.ingest;
+    within(
+        "ingest.stall_ms",
+        ingest.stall_ms,
+        STALL_MS_MIN,
+        STALL_MS_MAX,
+    )?;
+    within(
+        "ingest.return_after_ms",
+        ingest.return_after_ms,
+        0,
+        GRACE_MS_MAX,
     )?;
     within("relay.grace_ms", relay.grace_ms, 0, GRACE_MS_MAX)?;
     within("relay.kick_bar_ms", relay.kick_bar_ms, 0, KICK_BAR_MS_MAX)?;

@@ -7,6 +7,7 @@ mod cdn_auth;
 mod certificates;
 mod check;
 mod env;
+mod inputs;
 mod report;
 mod rules;
 mod sections;
@@ -30,8 +31,9 @@ pub use env::{PREFIX, environment};
 pub use report::{ConfigError, Mistake, Source};
 pub use rules::rule_from_command_line;
 pub use sections::{
-    AppConfig, DuplicatePublisher, EgressConfig, Gap, HttpConfig, PublishAuth, RelayConfig,
-    RtmpConfig, RuleConfig, StoreConfig, TlsListenerConfig, WebhookConfig,
+    AppConfig, DuplicatePublisher, EgressConfig, Gap, HttpConfig, IngestConfig, InputConfig,
+    PublishAuth, RelayConfig, RtmpConfig, RuleConfig, StoreConfig, TlsListenerConfig,
+    WebhookConfig,
 };
 pub use urls::{RELAY_URLS_VARIABLE, UrlLine, UrlListError, read_url_lines, relay_urls};
 pub use web_url::WebUrl;
@@ -57,6 +59,8 @@ pub struct Config {
     pub https: Option<TlsListenerConfig>,
     /// What survives a restart.
     pub store: StoreConfig,
+    /// What streams are fed from.
+    pub ingest: IngestConfig,
     /// From a publisher to its targets.
     pub relay: RelayConfig,
     /// Towards the targets.
@@ -76,6 +80,9 @@ pub struct Config {
     /// Who is told what changes.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub webhooks: Vec<WebhookConfig>,
+    /// What streams are fed from, beside their publishers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<InputConfig>,
 }
 
 impl Default for Config {
@@ -86,6 +93,7 @@ impl Default for Config {
             http: HttpConfig::default(),
             https: None,
             store: StoreConfig::default(),
+            ingest: IngestConfig::default(),
             relay: RelayConfig::default(),
             egress: EgressConfig::default(),
             zego: ZegoConfig::default(),
@@ -94,6 +102,7 @@ impl Default for Config {
             rules: Vec::new(),
             cdn_auth: Vec::new(),
             webhooks: Vec::new(),
+            inputs: Vec::new(),
         }
     }
 }

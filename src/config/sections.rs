@@ -12,7 +12,7 @@ use super::web_url::WebUrl;
 use super::zego::Environment;
 use crate::control::HookDown;
 use crate::net::permits::{CONNECTIONS_PER_ADDRESS, CONNECTIONS_PER_SECOND_PER_ADDRESS};
-use crate::rule::{AppName, StreamPattern, UrlTemplate};
+use crate::rule::{AppName, FileUrl, PullUrl, Role, StreamName, StreamPattern, UrlTemplate};
 use crate::secret::Secret;
 
 /// `[rtmp]`: where publishers come in.
@@ -197,6 +197,28 @@ impl Default for EgressConfig {
     }
 }
 
+/// `[ingest]`: what streams are fed from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct IngestConfig {
+    /// An input without a frame for so long is not well, in milliseconds: the other one takes over.
+    pub stall_ms: u64,
+    /// For so long the preferred input has to be well before the stream goes back to it, in milliseconds.
+    pub return_after_ms: u64,
+    /// Where files on this machine may be that inputs play; absolute paths.
+    pub file_directories: Vec<PathBuf>,
+}
+
+impl Default for IngestConfig {
+    fn default() -> Self {
+        Self {
+            stall_ms: 3_000,
+            return_after_ms: 10_000,
+            file_directories: Vec::new(),
+        }
+    }
+}
+
 /// `[[apps]]`: an RTMP application, and the tenant that owns its streams.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -349,6 +371,33 @@ pub struct RuleConfig {
     /// The size of our chunks towards this target, in bytes.
     #[serde(default)]
     pub chunk_size: Option<u32>,
+}
+
+/// `[[inputs]]`: what a stream is fed from, beside or instead of its publisher.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputConfig {
+    /// The app.
+    #[serde(default = "AppName::live")]
+    pub app: AppName,
+    /// The stream's name.
+    pub stream: StreamName,
+    /// Its place.
+    #[serde(default = "main")]
+    pub role: Role,
+    /// A live stream that is fetched.
+    #[serde(default)]
+    pub url: Option<PullUrl>,
+    /// Files that are played one after the other.
+    #[serde(default)]
+    pub files: Vec<FileUrl>,
+    /// How often the list of files is begun again: -1 for ever, 0 not at all.
+    #[serde(default)]
+    pub loops: Option<i64>,
+}
+
+fn main() -> Role {
+    Role::Main
 }
 
 fn yes() -> bool {

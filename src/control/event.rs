@@ -60,7 +60,7 @@ pub struct Event {
     /// How the publisher's program calls itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
-    /// How the publisher came: `new`, `takeover` or `return`.
+    /// How the publisher came: `new`, `takeover`, `return` or `beside`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub how: Option<&'static str>,
     /// The class of the reason, from a closed set: the labels of the metrics.
@@ -192,6 +192,7 @@ fn of_publish(change: &PublishChange, event: Event) -> Event {
                 PublishStart::New => "new",
                 PublishStart::Takeover => "takeover",
                 PublishStart::Return => "return",
+                PublishStart::Beside => "beside",
             }),
             client: Some(client.clone()).filter(|client| !client.is_empty()),
             ..event

@@ -114,7 +114,7 @@ fn stream_status(stream: &Stream, targets: u64) -> StreamStatus {
     let (state, publisher, client) = match snapshot.publisher {
         Some(publisher) => (
             StreamState::Live,
-            Some(publisher.peer),
+            Some(publisher.peer).filter(|peer| peer.port() > 0),
             Some(publisher.client).filter(|client| !client.is_empty()),
         ),
         None => (StreamState::Grace, None, None),

@@ -4,21 +4,24 @@ mod media;
 
 use super::admission::{PublishAttempt, Verdict};
 use super::buffer::ReadBuffer;
+use super::inputs::Resolved;
 use super::outcome::{Ended, NotPublished};
 use super::socket::Socket;
 use super::{Asked, Gate};
 use crate::net::permits::Permit;
-use crate::relay::{Beat, Claim, Producer};
+use crate::relay::{Beat, Claim, ClaimRefused, Credential, Producer};
 use crate::rtmp::handshake;
 use crate::rtmp::limits::{ADMISSION_TIMEOUT, HANDSHAKE_TIMEOUT, PUBLISH_TIMEOUT};
 use crate::rtmp::session::server::{
     ConnectRefusal, PublishRequest, ServerConfig, ServerEvent, ServerSession,
 };
+use crate::rule::{Role, StreamKey};
 use crate::secret::Secret;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use time::OffsetDateTime;
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -262,7 +265,7 @@ impl Connection {
     }
 }
 
-/// Asks whether the publisher may, and takes the stream for it.
+/// Asks whether the publisher may, and takes its place in the stream for it.
 async fn claim(
     asked: &Asked,
     query: &Secret,
@@ -270,6 +273,45 @@ async fn claim(
     client: &str,
     gate: &Gate,
 ) -> Result<Producer, NotPublished> {
+    let (key, role, credential) = match resolve(asked, query, gate) {
+        Resolved::Input {
+            stream,
+            role,
+            credential,
+        } => (stream, role, credential),
+        Resolved::Refused(refused) => return Err(refused.into()),
+        Resolved::Plain => {
+            let (key, credential) = admit(asked, query, peer, gate).await?;
+            if gate.names.is_taken(&key) {
+                return Err(ClaimRefused::Busy.into());
+            }
+            (key, Role::Main, credential)
+        }
+    };
+    let claim = Claim {
+        credential,
+        peer,
+        client: client.to_owned(),
+    };
+    let duplicate = gate.duplicate();
+    Ok(gate.hub.claim_as(&key, role, claim, duplicate)?)
+}
+
+/// What the name leads to that it asks for.
+fn resolve(asked: &Asked, query: &Secret, gate: &Gate) -> Resolved {
+    let asked_name = asked.name.expose();
+    let (name, own) = asked_name.split_once('?').unwrap_or((asked_name, ""));
+    let queries = [own, query.expose()];
+    let now = OffsetDateTime::now_utc();
+    gate.names.resolve(&asked.app, name, queries, now)
+}
+
+async fn admit(
+    asked: &Asked,
+    query: &Secret,
+    peer: SocketAddr,
+    gate: &Gate,
+) -> Result<(StreamKey, Credential), NotPublished> {
     let attempt = PublishAttempt {
         app: &asked.app,
         name: &asked.name,
@@ -277,14 +319,7 @@ async fn claim(
         peer,
     };
     match gate.admission.judge(attempt).await {
-        Verdict::Allowed { key, credential } => {
-            let claim = Claim {
-                credential,
-                peer,
-                client: client.to_owned(),
-            };
-            Ok(gate.hub.claim(&key, claim, gate.duplicate())?)
-        }
+        Verdict::Allowed { key, credential } => Ok((key, credential)),
         Verdict::Refused(refused) => Err(refused.into()),
     }
 }

@@ -39,6 +39,8 @@ pub struct Gate {
     pub drain: CancellationToken,
     /// Told what happens.
     pub watch: Arc<dyn Watch>,
+    /// Which names lead to inputs that somebody has wished for.
+    pub names: Arc<inputs::Names>,
     /// Whether a second publisher of a live stream is refused, whoever it is; it may change while the gateway runs.
     pub reject_duplicates: AtomicBool,
 }

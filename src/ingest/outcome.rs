@@ -5,6 +5,7 @@ use crate::relay::ClaimRefused;
 use crate::rtmp::handshake::HandshakeError;
 use crate::rtmp::limits::{IDLE_TIMEOUT, MEDIA_TIMEOUT};
 use crate::rtmp::session::server::{Refusal, ServerError};
+use crate::rule::PushRefused;
 use std::borrow::Cow;
 use std::io;
 use std::time::Duration;
@@ -30,6 +31,9 @@ pub enum NotPublished {
     /// The stream is taken.
     #[error("{0}")]
     Claim(#[from] ClaimRefused),
+    /// It came with an input's push URL that is not right, or not any more.
+    #[error("{0}")]
+    Push(#[from] PushRefused),
     /// The gateway is about to end.
     #[error("the gateway is shutting down")]
     ShuttingDown,
@@ -76,6 +80,10 @@ impl NotPublished {
             Self::Claim(ClaimRefused::Full) => {
                 (Refusal::Rejected, "The gateway takes no more streams.")
             }
+            Self::Push(PushRefused::Expired) => (
+                Refusal::Denied,
+                "The push URL has expired: ask for another one.",
+            ),
             Self::Refused(Refused::BadName) => (
                 Refusal::Rejected,
                 "The stream name is empty, too long, or has characters that it may not have.",

@@ -9,6 +9,7 @@ pub mod descriptors;
 pub mod dial;
 pub mod listener;
 pub mod literal;
+pub mod outbound;
 pub mod own;
 pub mod permits;
 pub mod policy;

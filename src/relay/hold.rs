@@ -38,4 +38,6 @@ pub enum Arrival {
     Takeover,
     /// The one before had lost its connection.
     Return,
+    /// It is the stream's other input, and stands by.
+    Beside,
 }

@@ -8,7 +8,7 @@ use super::ring::RingLimits;
 use super::stream::{Handover, Producer, Stream, StreamId};
 use super::watch::{Unwatched, Watch};
 use crate::media::timeline::GapPolicy;
-use crate::rule::StreamKey;
+use crate::rule::{Role, StreamKey};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +24,8 @@ pub enum Credential {
     Key([u8; 32]),
     /// No key was asked for: the peer's address.
     Address(IpAddr),
+    /// Nobody: the gateway fetches it, since somebody has wished for it.
+    Wish,
 }
 
 /// Who publishes.
@@ -129,13 +131,28 @@ impl Hub {
         &*self.watch
     }
 
-    /// Gives the stream to a publisher. The runtime that this is called on becomes the home of a new stream's targets.
+    /// Gives the stream to a publisher, as its main input; see [`claim_as`](Self::claim_as).
     ///
     /// # Errors
-    /// The stream has another publisher that keeps it, its name is barred, or there are too many streams.
+    /// See `claim_as`.
     pub fn claim(
         self: &Arc<Self>,
         key: &StreamKey,
+        claim: Claim,
+        duplicate: DuplicatePolicy,
+    ) -> Result<Producer, ClaimRefused> {
+        self.claim_as(key, Role::Main, claim, duplicate)
+    }
+
+    /// Gives one of the stream's two places to an input. It is on the air at once where the other place is empty, and otherwise stands
+    /// by; [`Stream::call`] has it take over. The runtime that this is called on becomes the home of a new stream's targets.
+    ///
+    /// # Errors
+    /// The place has another input that keeps it, or there are too many streams.
+    pub fn claim_as(
+        self: &Arc<Self>,
+        key: &StreamKey,
+        role: Role,
         claim: Claim,
         duplicate: DuplicatePolicy,
     ) -> Result<Producer, ClaimRefused> {
@@ -144,7 +161,7 @@ impl Hub {
             let mut registry = self.lock();
             registry.bars.judge(key, Instant::now())?;
             let standing = registry.live.get(key);
-            match standing.map(|stream| stream.hand_over(self, &claim, duplicate)) {
+            match standing.map(|stream| stream.hand_over(self, role, &claim, duplicate)) {
                 Some(Handover::Taken(producer)) => producer,
                 Some(Handover::Kept) => return Err(ClaimRefused::Busy),
                 Some(Handover::Awaited) => return Err(ClaimRefused::Awaited),
@@ -153,7 +170,7 @@ impl Hub {
                 Some(Handover::Ended) | None => {
                     registry.next_id += 1;
                     let id = StreamId(registry.next_id);
-                    let stream = Stream::new(id, key.clone(), claim, self.limits, gap);
+                    let stream = Stream::new(id, key.clone(), role, claim, self.limits, gap);
                     let stream = Arc::new(stream);
                     registry.live.insert(key.clone(), Arc::clone(&stream));
                     stream.produce(self, Arrival::New)

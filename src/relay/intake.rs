@@ -4,9 +4,13 @@ use super::opening::{Admitted, Opening};
 use super::ring::{Appended, Ring, RingLimits};
 use super::status::StreamFigures;
 use crate::media::timeline::{GapPolicy, Timeline};
-use crate::media::{Class, Composition, MediaKind, Shape, Tag};
+use crate::media::{Class, Composition, MediaKind, Shape, Tag, Track};
 use bytes::Bytes;
 use std::time::Duration;
+
+/// How long before a keyframe pictures may be shown that are decoded behind it, in milliseconds. What lies further back is a clock that
+/// has jumped.
+const LEAD_MAX: i64 = 1_000;
 
 /// A stream's media, from the message to the ring. Outlives its publishers.
 pub(super) struct Intake {
@@ -14,6 +18,18 @@ pub(super) struct Intake {
     pub(super) timeline: Timeline,
     pub(super) figures: StreamFigures,
     opening: Opening,
+    lead: Lead,
+}
+
+/// What is left out of the pictures behind an input's first keyframe: those that are shown before it belong to a GOP that nobody has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lead {
+    /// The stream's first input begins with whatever it has; and those that came later have shown all of that.
+    None,
+    /// The keyframe has not come.
+    Awaited,
+    /// It has: when it is shown, on the input's own clock.
+    Behind(i64),
 }
 
 impl Intake {
@@ -23,6 +39,7 @@ impl Intake {
             timeline: Timeline::new(gap),
             figures: StreamFigures::default(),
             opening: Opening::new(),
+            lead: Lead::None,
         }
     }
 
@@ -36,7 +53,9 @@ impl Intake {
     pub(super) fn begin_input(&mut self) {
         self.timeline.begin_input();
         self.opening = Opening::new();
+        self.lead = Lead::Awaited;
         self.figures.tracks.clear();
+        self.figures.heard = None;
     }
 
     /// Takes a message with its wire timestamp, which arrived at `now` on the stream's own clock.
@@ -72,9 +91,38 @@ impl Intake {
             self.figures.drops.before_keyframe += 1;
             return;
         }
+        if self.lead != Lead::None && self.leads(&shape, wire, &payload) {
+            self.figures.drops.before_keyframe += 1;
+            return;
+        }
         let tag = self.place(shape, wire, payload, now);
         let admitted = self.opening.admit(tag, self.ring.headers(), now);
         self.admit(admitted, now);
+    }
+
+    /// Whether a picture is shown before the keyframe that its input has begun with.
+    fn leads(&mut self, shape: &Shape, wire: u32, payload: &Bytes) -> bool {
+        if shape.track != Track::VIDEO || !shape.class.is_frame() {
+            return false;
+        }
+        let cts = Composition::of(shape, payload).map_or(0, Composition::ms);
+        let shown = i64::from(wire) + i64::from(cts);
+        match (self.lead, shape.class) {
+            (Lead::Awaited, Class::Keyframe) => {
+                self.lead = Lead::Behind(shown);
+                false
+            }
+            (Lead::Behind(key), Class::Inter | Class::Disposable)
+                if (key - LEAD_MAX..key).contains(&shown) =>
+            {
+                true
+            }
+            (Lead::Behind(_), _) => {
+                self.lead = Lead::None;
+                false
+            }
+            _ => false,
+        }
     }
 
     /// Nothing comes any more: what waits for a header is judged by those that came.

@@ -31,6 +31,6 @@ pub use hold::{Arrival, End, Hold, Presence};
 pub use hub::{Claim, ClaimRefused, Credential, DuplicatePolicy, Hub, Terms};
 pub use outflow::{Fresh, Outflow};
 pub use shard::{Beats, Shard, Shards};
-pub use stream::{Batch, Consumer, Drained, Producer, Stream, StreamId};
+pub use stream::{Batch, Consumer, Drained, InputSight, Producer, Stream, StreamId};
 pub use tick::Tick;
 pub use watch::Watch;

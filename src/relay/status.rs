@@ -24,6 +24,8 @@ pub struct StreamFigures {
     pub drops: Drops,
     /// The tracks that the current publisher, or the last one, has shown.
     pub tracks: Vec<TrackFigures>,
+    /// When the newest frame of the current publisher came, on the stream's own clock.
+    pub heard: Option<Duration>,
     rate: Rate,
 }
 
@@ -87,6 +89,7 @@ impl StreamFigures {
         self.rate.bytes += bytes as u64;
         if shape.class.is_frame() {
             self.frames += 1;
+            self.heard = Some(now);
             if shape.track.kind == MediaKind::Video {
                 self.rate.video_frames += 1;
             }

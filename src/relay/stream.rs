@@ -2,10 +2,12 @@
 
 mod consumer;
 mod producer;
+mod standby;
 
 pub use consumer::{Consumer, Drained};
 pub(super) use producer::Handover;
 pub use producer::{Batch, Producer};
+pub use standby::InputSight;
 
 use super::cursor::Cursor;
 use super::headers::Headers;
@@ -16,7 +18,7 @@ use super::outflow::{Fresh, Outflow};
 use super::ring::RingLimits;
 use super::status::{Publisher, StreamSnapshot};
 use crate::media::timeline::GapPolicy;
-use crate::rule::StreamKey;
+use crate::rule::{Role, StreamKey};
 use futures::FutureExt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::SystemTime;
@@ -25,6 +27,8 @@ use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+use standby::{Seat, Standby};
 
 /// One life of a stream, from its first publisher to its end. The same name gets a new one next time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,15 +61,20 @@ struct Shared {
     delivered: u64,
     /// Room for what it is shown next.
     fresh: Fresh,
-    claim: Claim,
+    /// The input on the air, or the one that is waited for.
+    seat: Seat,
+    /// The other one, while it is there.
+    standby: Option<Standby>,
+    /// The newest epoch that was given out.
+    epochs: u64,
     hold: Hold,
-    superseded: watch::Sender<bool>,
 }
 
 impl Stream {
     pub(super) fn new(
         id: StreamId,
         key: StreamKey,
+        role: Role,
         claim: Claim,
         limits: RingLimits,
         gap: GapPolicy,
@@ -84,9 +93,10 @@ impl Stream {
                 intake: Intake::new(limits, gap),
                 delivered: 0,
                 fresh: Fresh::default(),
-                claim,
+                seat: Seat::new(role, 0, claim),
+                standby: None,
+                epochs: 0,
                 hold,
-                superseded: watch::Sender::new(false),
             }),
             outflow: OnceLock::new(),
             hold: watch::Sender::new(hold),
@@ -143,8 +153,8 @@ impl Stream {
         StreamSnapshot {
             figures: shared.intake.figures.clone(),
             publisher: (!is_away).then(|| Publisher {
-                peer: shared.claim.peer,
-                client: shared.claim.client.clone(),
+                peer: shared.seat.claim.peer,
+                client: shared.seat.claim.client.clone(),
             }),
             repairs: *shared.intake.timeline.repairs(),
             symptoms: shared.intake.timeline.symptoms(),
@@ -187,9 +197,51 @@ impl Stream {
         self.ended.cancelled().await;
     }
 
-    /// Ends the current publisher's hold: its connection learns of it and closes, or it is not waited for any longer.
+    /// Ends the holds of those who feed it: their connections learn of it and close, or they are not waited for any longer.
     pub fn kick(&self) {
-        self.lock().superseded.send_replace(true);
+        let shared = self.lock();
+        shared.seat.superseded.send_replace(true);
+        if let Some(standby) = &shared.standby {
+            standby.seat.superseded.send_replace(true);
+        }
+    }
+
+    /// Ends the hold of the input in one place: its connection learns of it and closes, or it is not waited for any longer.
+    pub fn dismiss(&self, role: Role) {
+        let shared = self.lock();
+        let beside = shared.standby.as_ref().map(|standby| &standby.seat);
+        for seat in [Some(&shared.seat), beside].into_iter().flatten() {
+            if seat.role == role {
+                seat.superseded.send_replace(true);
+            }
+        }
+    }
+
+    /// Which input is on the air, or was last.
+    pub fn on_air(&self) -> Role {
+        self.lock().seat.role
+    }
+
+    /// The inputs that are there: the one on the air first.
+    pub fn sights(&self) -> Vec<InputSight> {
+        let (shared, now) = (self.lock(), self.began.elapsed());
+        let heard = shared.intake.figures.heard;
+        let on_air = (shared.hold.presence == Presence::Fed).then(|| InputSight {
+            role: shared.seat.role,
+            silent_for: heard.map(|heard| now.saturating_sub(heard)),
+            is_ready: !shared.intake.ring.wants_keyframe(),
+        });
+        let beside = shared.standby.as_ref();
+        (on_air.into_iter())
+            .chain(beside.map(|standby| standby.sight(now)))
+            .collect()
+    }
+
+    /// Has the input that stands by take over at its next keyframe, where it has this role; or lets it stand by, with `None`.
+    pub fn call(&self, role: Option<Role>) {
+        if let Some(standby) = &mut self.lock().standby {
+            standby.call(role == Some(standby.seat.role));
+        }
     }
 
     /// A consumer that begins at the newest keyframe, with its time at 0.

@@ -145,7 +145,7 @@ pub struct Push {
 }
 
 /// Why a publisher may not feed an input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum PushRefused {
     /// No token, or none that was made with this input's key.
     #[error("the push URL's token is missing or wrong")]

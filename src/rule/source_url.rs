@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::url::{HttpPlace, TargetUrl, URL_BYTES_MAX, UrlError, http_place};
 use crate::secret::{MASK, Secret, mask_url};
 
@@ -289,6 +292,25 @@ impl fmt::Debug for FileUrl {
         write!(f, "FileUrl({self})")
     }
 }
+
+macro_rules! as_masked_text {
+    ($url:ty) => {
+        impl Serialize for $url {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.masked())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $url {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                Self::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+            }
+        }
+    };
+}
+
+as_masked_text!(PullUrl);
+as_masked_text!(FileUrl);
 
 fn path(text: &str) -> Result<PathBuf, SourceUrlError> {
     if text.len() > URL_BYTES_MAX {

@@ -137,6 +137,8 @@ pub enum PublishStart {
     Takeover,
     /// It returned within the time of grace.
     Return,
+    /// It is the stream's other input, and stands by.
+    Beside,
 }
 
 /// What became of a stream.

@@ -24,6 +24,7 @@ pub mod rml_publisher;
 pub mod target;
 pub mod tls_proxy;
 pub mod visit;
+pub mod web;
 
 use std::future::Future;
 use std::time::{Duration, Instant};

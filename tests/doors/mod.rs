@@ -10,15 +10,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aqueduct::api::{self, AllowedHosts, Connection, Doors, Origins, Settings};
+use aqueduct::control::inputs::{InputNotice, Standing};
 use aqueduct::control::{
-    AppName, Clock, Forbids, History, HostJudge, PreflightReport, PreflightStep, Readiness, Rule,
-    RuleId, Rules, Running, Step, StepResult, StreamKey, StreamState, StreamStatus, TargetDrops,
-    TargetState, TargetStatus, TargetUrl, TrackKind, TrackStatus,
+    AppName, Clock, Forbids, History, HostJudge, Input, InputSettings, Inputs, Origin,
+    PreflightReport, PreflightStep, PullUrl, Readiness, Role, Rule, RuleId, Rules, Running, Source,
+    Step, StepResult, StreamKey, StreamState, StreamStatus, TargetDrops, TargetState, TargetStatus,
+    TargetUrl, TrackKind, TrackStatus,
 };
+use aqueduct::ingest::inputs::Feeding;
 use aqueduct::relay::Hub;
 use aqueduct::relay::ring::RingLimits;
 use aqueduct::secret::Secret;
-use aqueduct::store::{ForbidStore, RuleStore, StoreError};
+use aqueduct::store::{ForbidStore, InputStore, RuleStore, StoreError};
 use aqueduct::telemetry::Metrics;
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -29,6 +32,7 @@ use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use time::OffsetDateTime;
+use tokio::sync::broadcast;
 use tower::ServiceExt;
 
 pub const TOKEN: &str = "t0ken";
@@ -120,6 +124,72 @@ impl ForbidStore for MemoryStore {
             .retain(|other| other != stream);
         Ok(())
     }
+}
+
+/// Inputs that nobody feeds.
+struct NoFeed;
+
+impl Feeding for NoFeed {
+    fn start(&self, _: &Arc<Input>) {}
+
+    fn stop(&self, _: &StreamKey, _: Role) {}
+
+    fn prefer(&self, _: &StreamKey, _: Role) {}
+
+    fn current(&self, _: &StreamKey) -> Option<Role> {
+        None
+    }
+
+    fn standing(&self, _: &StreamKey, _: Role) -> Option<Standing> {
+        None
+    }
+
+    fn notices(&self) -> broadcast::Receiver<InputNotice> {
+        broadcast::channel(1).1
+    }
+}
+
+impl InputStore for MemoryStore {
+    fn load_inputs(&self) -> Result<Vec<Input>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn put_input(&self, _: &Input) -> Result<(), StoreError> {
+        self.write()
+    }
+
+    fn delete_input(&self, _: &StreamKey, _: Role) -> Result<bool, StoreError> {
+        self.write()?;
+        Ok(true)
+    }
+}
+
+/// What the configuration says of inputs.
+fn inputs_of_file() -> Vec<Input> {
+    vec![Input {
+        stream: StreamKey::parse("live", "of-file").unwrap(),
+        role: Role::Main,
+        source: Source::Pull(PullUrl::parse("rtmp://a.example/app/canary7key").unwrap()),
+        origin: Origin::Config,
+    }]
+}
+
+/// The service of inputs of the app `live`, of which none is fed.
+pub fn inputs(store: Arc<MemoryStore>, fixed: Vec<Input>, clock: Arc<TestClock>) -> Inputs {
+    let settings = InputSettings {
+        apps: [AppName::live()].into(),
+        file_directories: vec!["/srv/media".into()],
+        advertise: "rtmp://gateway.example".to_owned(),
+    };
+    Inputs::open(
+        store,
+        fixed,
+        Arc::new(NoFeed),
+        settings,
+        Gateway::judge(),
+        clock,
+    )
+    .unwrap()
 }
 
 /// A clock that a test sets, in milliseconds of Unix time.
@@ -303,6 +373,7 @@ impl Gateway {
         let history = Arc::new(History::new(Duration::from_secs(600)));
         let settings = Arc::new(ArcSwap::from_pointee(settings));
         let router = api::router(Doors {
+            inputs: inputs(store.clone(), inputs_of_file(), clock.clone()),
             rules: rules.clone(),
             running: running.clone(),
             readiness: readiness.clone(),

@@ -89,6 +89,7 @@ impl aqueduct::ingest::Watch for Diary {
             Arrival::New => "new",
             Arrival::Takeover => "takeover",
             Arrival::Return => "return",
+            Arrival::Beside => "beside",
         };
         self.write(format!("started {stream} {how}"));
     }

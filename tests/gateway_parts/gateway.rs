@@ -99,6 +99,7 @@ impl Gateway {
         hub.set_terms(setup.terms);
         let diary = Diary::new();
         let gate = Arc::new(Gate {
+            names: Arc::default(),
             hub: Arc::clone(&hub),
             admission: admission(&setup.publish_keys),
             drain: hub.drain().clone(),

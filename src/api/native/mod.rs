@@ -3,6 +3,8 @@
 mod events;
 mod health;
 mod if_match;
+mod input_body;
+mod inputs;
 mod metrics;
 mod preflight;
 mod rule_body;
@@ -62,6 +64,16 @@ pub(super) fn routes(doors: &Doors) -> Router {
         .route(
             "/v1/streams/{app}/{name}",
             get(streams::show).delete(streams::kick),
+        )
+        .route("/v1/inputs", get(inputs::list))
+        .route("/v1/streams/{app}/{name}/inputs", get(inputs::of_stream))
+        .route(
+            "/v1/streams/{app}/{name}/inputs/switch",
+            post(inputs::switch),
+        )
+        .route(
+            "/v1/streams/{app}/{name}/inputs/{role}",
+            get(inputs::show).put(inputs::put).delete(inputs::remove),
         )
         .route("/v1/targets", get(targets::list))
         .route("/v1/preflight", post(preflight::run))

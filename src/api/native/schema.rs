@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{events, health, metrics, preflight, rule_body, rules, streams, targets};
+use super::{events, health, inputs, metrics, preflight, rule_body, rules, streams, targets};
 use crate::api::problem::ProblemBody;
 
 #[derive(OpenApi)]
@@ -18,6 +18,7 @@ use crate::api::problem::ProblemBody;
     paths(
         rules::list, rules::create, rules::show, rules::change, rules::delete,
         streams::list, streams::show, streams::kick,
+        inputs::list, inputs::of_stream, inputs::show, inputs::put, inputs::remove, inputs::switch,
         targets::list, preflight::run, events::listen,
         health::healthz, health::readyz, metrics::render,
     ),
@@ -25,6 +26,7 @@ use crate::api::problem::ProblemBody;
     tags(
         (name = "rules", description = "Which stream goes where."),
         (name = "streams", description = "What is published at this moment."),
+        (name = "inputs", description = "What streams are fed from, beside or instead of their publishers."),
         (name = "targets", description = "How the pushes stand."),
         (name = "events", description = "What changes, as it happens."),
         (name = "health", description = "For whoever watches the process."),

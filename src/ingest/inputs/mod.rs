@@ -2,8 +2,21 @@
 //!
 //! [`Feeding`] is what the service above asks; who carries it out knows the network.
 
+mod board;
+mod fault;
+mod feeder;
+mod files;
+mod http;
+pub mod limits;
+mod names;
+mod play;
+mod referee;
+mod run;
 mod status;
 
+pub use feeder::{FeedTerms, Feeder};
+pub use names::{Names, Resolved};
+pub use referee::SwitchTerms;
 pub use status::{Happening, InputNotice, InputState, Interruption, Position, Standing};
 
 use crate::rule::{Input, Role, StreamKey};

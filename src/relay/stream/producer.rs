@@ -1,11 +1,13 @@
 //! The producer's hold on a stream: who feeds it, who takes it over, and what becomes of it when it is let go.
 
+use super::standby::{Seat, Standby};
 use super::{Shared, Stream};
 use crate::media::MediaKind;
 use crate::media::timeline::Repairs;
 use crate::relay::hold::{Arrival, End, Hold, Presence};
 use crate::relay::hub::{Claim, DuplicatePolicy, Hub};
 use crate::relay::status::Drops;
+use crate::rule::Role;
 use bytes::Bytes;
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
@@ -26,66 +28,74 @@ pub(in crate::relay) enum Handover {
 }
 
 impl Stream {
+    /// The hold of the input that is on the air.
     pub(in crate::relay) fn produce(
         self: &Arc<Self>,
         hub: &Arc<Hub>,
         arrival: Arrival,
     ) -> Producer {
         let shared = self.lock();
+        self.producer(hub, arrival, &shared.seat)
+    }
+
+    fn producer(self: &Arc<Self>, hub: &Arc<Hub>, arrival: Arrival, seat: &Seat) -> Producer {
         Producer {
             stream: Arc::clone(self),
             hub: Arc::clone(hub),
-            epoch: shared.hold.epoch,
+            epoch: seat.epoch,
             arrival,
-            superseded: shared.superseded.subscribe(),
+            superseded: seat.superseded.subscribe(),
             end: End::Lost,
         }
     }
 
-    /// Hands the stream to another publisher, if it may have it. The one before, or who waits for it, learns of it.
+    /// Hands one of the stream's places to an input, if it may have it. The one before, or who waits for it, learns of it.
     pub(in crate::relay) fn hand_over(
         self: &Arc<Self>,
         hub: &Arc<Hub>,
+        role: Role,
         claim: &Claim,
         duplicate: DuplicatePolicy,
     ) -> Handover {
-        let arrival = {
+        let producer = {
             let mut shared = self.lock();
-            let arrival = match shared.hold.presence {
-                Presence::Ended(_) => return Handover::Ended,
-                Presence::Fed if duplicate == DuplicatePolicy::Reject => return Handover::Kept,
-                Presence::Fed => Arrival::Takeover,
-                Presence::Away => Arrival::Return,
+            let arrival = match arrival(&shared, role, claim, duplicate) {
+                Ok(arrival) => arrival,
+                Err(kept) => return kept,
             };
-            if shared.claim.credential != claim.credential {
-                return match arrival {
-                    Arrival::Return => Handover::Awaited,
-                    Arrival::New | Arrival::Takeover => Handover::Kept,
-                };
+            shared.epochs += 1;
+            let seat = Seat::new(role, shared.epochs, claim.clone());
+            let producer = self.producer(hub, arrival, &seat);
+            let goes_beside = arrival == Arrival::Beside
+                || (shared.standby.as_ref()).is_some_and(|standby| standby.seat.role == role);
+            let before = if goes_beside {
+                let before = shared.standby.replace(Standby::new(seat));
+                before.map(|standby| standby.seat)
+            } else {
+                if arrival == Arrival::Takeover {
+                    shared.intake.end_input(self.began.elapsed());
+                }
+                shared.intake.begin_input();
+                self.change_hold(&mut shared, producer.epoch, Presence::Fed);
+                Some(std::mem::replace(&mut shared.seat, seat))
+            };
+            if let Some(before) = before {
+                before.superseded.send_replace(true);
             }
-            if arrival == Arrival::Takeover {
-                shared.intake.end_input(self.began.elapsed());
-            }
-            shared.claim = claim.clone();
-            shared.intake.begin_input();
-            let epoch = shared.hold.epoch + 1;
-            self.change_hold(&mut shared, epoch, Presence::Fed);
-            let before = std::mem::replace(&mut shared.superseded, watch::Sender::new(false));
-            before.send_replace(true);
-            arrival
+            producer
         };
         // What the one before has sent last may be new to those who read.
         self.deliver_at_once();
         self.appended.notify_waiters();
-        Handover::Taken(self.produce(hub, arrival))
+        Handover::Taken(producer)
     }
 
-    /// The publisher's connection was lost. Says whether the stream is to wait for its return: it is not where another one has
-    /// taken over, or where it has ended.
+    /// An input was lost. Says whether the stream is to wait for its return: it is not where the other input goes on, where another one
+    /// has taken its place, or where the stream has ended.
     pub(in crate::relay) fn vacate(&self, epoch: u64) -> bool {
         {
             let mut shared = self.lock();
-            if !shared.is_held_by(epoch) {
+            if self.leave_to_other(&mut shared, epoch) || !shared.is_held_by(epoch) {
                 return false;
             }
             shared.intake.end_input(self.began.elapsed());
@@ -96,11 +106,11 @@ impl Stream {
         true
     }
 
-    /// Ends the stream if it still belongs to this epoch; says whether it did.
+    /// Ends the stream if it still belongs to this epoch, and to no other input; says whether it did.
     pub(in crate::relay) fn finish(&self, epoch: u64, end: End) -> bool {
         {
             let mut shared = self.lock();
-            if !shared.is_held_by(epoch) {
+            if self.leave_to_other(&mut shared, epoch) || !shared.is_held_by(epoch) {
                 return false;
             }
             shared.intake.finish(self.began.elapsed());
@@ -111,9 +121,55 @@ impl Stream {
         true
     }
 
+    /// Has the input of this epoch leave, where there is another one that the stream goes on with.
+    fn leave_to_other(&self, shared: &mut Shared, epoch: u64) -> bool {
+        let is_beside = |standby: &Standby| standby.seat.epoch == epoch;
+        if shared.standby.as_ref().is_some_and(is_beside) {
+            shared.standby = None;
+            return true;
+        }
+        if shared.standby.is_none() || !shared.is_held_by(epoch) {
+            return false;
+        }
+        let now = self.began.elapsed();
+        shared.intake.end_input(now);
+        shared.raise(now);
+        let epoch = shared.seat.epoch;
+        self.change_hold(shared, epoch, Presence::Fed);
+        true
+    }
+
     fn change_hold(&self, shared: &mut Shared, epoch: u64, presence: Presence) {
         shared.hold = Hold { epoch, presence };
         self.hold.send_replace(shared.hold);
+    }
+}
+
+/// How an input comes to its place, or why it does not.
+fn arrival(
+    shared: &Shared,
+    role: Role,
+    claim: &Claim,
+    duplicate: DuplicatePolicy,
+) -> Result<Arrival, Handover> {
+    let standby = shared
+        .standby
+        .as_ref()
+        .filter(|standby| standby.seat.role == role);
+    let (seat, is_there) = match (shared.hold.presence, standby) {
+        (Presence::Ended(_), _) => return Err(Handover::Ended),
+        (_, Some(standby)) => (&standby.seat, true),
+        (Presence::Fed, None) if shared.seat.role != role => return Ok(Arrival::Beside),
+        // The other one is waited for, and need not be any longer.
+        (Presence::Away, None) if shared.seat.role != role => return Ok(Arrival::Return),
+        (presence, None) => (&shared.seat, presence == Presence::Fed),
+    };
+    let is_same = seat.claim.credential == claim.credential;
+    match is_there {
+        true if duplicate == DuplicatePolicy::Reject || !is_same => Err(Handover::Kept),
+        true => Ok(Arrival::Takeover),
+        false if !is_same => Err(Handover::Awaited),
+        false => Ok(Arrival::Return),
     }
 }
 
@@ -143,11 +199,15 @@ impl Producer {
     /// The same for what has come at this moment.
     pub fn batch_at(&self, now: Instant) -> Option<Batch<'_>> {
         let mut shared = self.stream.lock();
-        if shared.hold.epoch != self.epoch {
+        let is_beside = shared.hold.epoch != self.epoch;
+        if is_beside && !shared.is_beside(self.epoch) {
             return None;
         }
-        shared.intake.ring.begin_window();
+        if !is_beside {
+            shared.intake.ring.begin_window();
+        }
         Some(Batch {
+            is_beside,
             before: (
                 shared.intake.figures.drops,
                 *shared.intake.timeline.repairs(),
@@ -186,7 +246,8 @@ impl Producer {
 
     /// Whether another publisher has the stream now.
     pub fn is_replaced(&self) -> bool {
-        self.stream.lock().hold.epoch != self.epoch
+        let shared = self.stream.lock();
+        shared.hold.epoch != self.epoch && !shared.is_beside(self.epoch)
     }
 
     /// Ends the stream, unless it is another publisher's: all that was sent is delivered, and nobody is waited for.
@@ -207,6 +268,8 @@ impl Drop for Producer {
 /// A stretch of tags that are appended under one lock.
 pub struct Batch<'a> {
     shared: Option<MutexGuard<'a, Shared>>,
+    /// Whether the input stands by.
+    is_beside: bool,
     stream: &'a Stream,
     now: Duration,
     before: (Drops, Repairs),
@@ -229,13 +292,22 @@ impl Batch<'_> {
     /// [`Timeline::is_erratic`](crate::media::timeline::Timeline::is_erratic).
     pub fn is_erratic(&self) -> bool {
         let shared = self.shared.as_ref();
-        shared.is_some_and(|shared| shared.intake.timeline.is_erratic(self.now))
+        let is_erratic = |shared: &Shared| shared.intake.timeline.is_erratic(self.now);
+        // The timeline is that of the input on the air.
+        !self.is_beside && shared.is_some_and(|shared| is_erratic(shared))
     }
 
     /// Appends one message with its wire timestamp.
     pub fn push(&mut self, kind: MediaKind, wire: u32, payload: Bytes) {
-        if let Some(shared) = &mut self.shared {
+        let Some(shared) = &mut self.shared else {
+            return;
+        };
+        if !self.is_beside {
             shared.intake.push(kind, wire, payload, self.now);
+        } else if shared.take_beside(kind, wire, payload, self.now) {
+            self.is_beside = false;
+            let epoch = shared.seat.epoch;
+            self.stream.change_hold(shared, epoch, Presence::Fed);
         }
     }
 }

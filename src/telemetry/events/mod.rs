@@ -5,6 +5,7 @@
 //! that target's key, a publisher's name loses its query.
 
 mod gateway;
+mod input;
 mod notification;
 mod publish;
 mod target;
@@ -15,6 +16,7 @@ mod tests;
 pub use gateway::{
     ConfigReloaded, Panicked, RuleChanged, RuleCreated, RuleDeleted, RulesWait, StoreTrouble,
 };
+pub use input::{FilePassedOver, InputEnded, InputFailed, InputFed, InputSwitched};
 pub use notification::{NotificationEnded, NotificationFailed};
 pub use publish::{
     AcceptFailed, CallerRefused, Callers, ConnectionRejected, PublishEnded, PublishRefused,
