@@ -7,6 +7,7 @@ mod session_peer;
 
 mod ends;
 mod garbage;
+mod maladies;
 mod owners;
 mod passage;
 mod patience;
