@@ -62,7 +62,7 @@ const NARROW: &[(&str, &str, &[&str])] = &[
     ("api", "relay", &[]),
     ("api", "store", &[]),
     // The listener that the doors hang in; what a door may call is the service's business.
-    ("api", "net", &["listener", "permits"]),
+    ("api", "net", &["listener", "permits", "tries"]),
     ("api", "ingest", &[]),
     ("api", "egress", &[]),
 ];

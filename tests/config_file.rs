@@ -174,7 +174,7 @@ fn a_mistake_is_one_line_with_file_line_column_and_key() {
         ),
         (
             "[rtmp]\n  listne = \"x\"",
-            "a.toml:2:3: rtmp.listne: unknown key, expected one of listen, advertise, connections_per_address, connections_per_second_per_address",
+            "a.toml:2:3: rtmp.listne: unknown key, expected one of listen, advertise, connections_per_address, connections_per_second_per_address, failed_auth_per_minute",
         ),
         (
             "[rtmp]\nconnections_per_address = 1000001",

@@ -11,6 +11,7 @@ mod problem;
 mod root;
 mod server;
 mod tencent;
+mod tries;
 pub mod zego;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 
 use crate::control::{Clock, Forbids, History, Inputs, Readiness, Rules, Running};
+use crate::net::tries::FailedTries;
 use crate::secret::Secret;
 use crate::telemetry::feed::Feed;
 
@@ -56,6 +58,8 @@ pub struct Doors {
     pub feed: Arc<Feed>,
     /// What `/metrics` shows.
     pub metrics: MetricsText,
+    /// Who has shown wrong credentials.
+    pub tries: Arc<FailedTries>,
 }
 
 /// What the configuration says about the doors; swapped as a whole by a reload.
@@ -80,6 +84,7 @@ pub fn router(doors: Doors) -> Router {
         .merge(client::routes(&doors))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
+        .layer(from_fn_with_state(doors.tries, tries::limit))
         .layer(guard)
         .layer(from_fn(headers::harden))
 }

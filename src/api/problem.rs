@@ -6,6 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::tries::WrongCredential;
+
 /// What a problem's `type` begins with where the status alone does not say enough.
 const TYPE_PREFIX: &str = "urn:aqueduct:problem:";
 
@@ -148,6 +150,9 @@ impl IntoResponse for Problem {
         );
         if let Some((name, value)) = self.header.map(|header| *header) {
             headers.insert(name, value);
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.extensions_mut().insert(WrongCredential);
         }
         response
     }

@@ -26,6 +26,7 @@ use crate::net::permits::{AddressLimits, ConnectionLimits, Permits};
 use crate::net::policy::AddressPolicy;
 use crate::net::resolve::SystemResolver;
 use crate::net::tls;
+use crate::net::tries::FailedTries;
 use crate::notify::{Courier, HttpPost};
 use crate::relay::ring::RingLimits;
 use crate::relay::{Hub, Shards, Terms, Tick};
@@ -67,6 +68,8 @@ pub(super) struct Gateway {
     pub(super) apps: Arc<ArcSwap<Apps>>,
     pub(super) gate: Arc<Gate>,
     pub(super) permits: Permits,
+    pub(super) publish_tries: Arc<FailedTries>,
+    pub(super) door_tries: Arc<FailedTries>,
     pub(super) cdn_auth: Arc<ArcSwap<CdnAuth>>,
     pub(super) rtmps_tls: Option<Arc<ArcSwap<ServerConfig>>>,
     pub(super) https_tls: Option<Arc<ArcSwap<ServerConfig>>>,
@@ -177,6 +180,8 @@ impl Gateway {
             &post,
             &loans,
         )));
+        let publish_tries = Arc::new(FailedTries::new(config.rtmp.failed_auth_per_minute));
+        let door_tries = Arc::new(FailedTries::new(config.http.failed_auth_per_minute));
         let names = Arc::new(Names::default());
         let outbound = Outbound {
             dialer: Arc::clone(&reach.dialer),
@@ -184,7 +189,10 @@ impl Gateway {
         };
         let gate = Arc::new(Gate {
             hub: Arc::clone(&hub),
-            admission: Arc::clone(&apps) as Arc<dyn ingest::Admission>,
+            admission: Arc::new(ingest::Limited {
+                admission: Arc::clone(&apps) as Arc<dyn ingest::Admission>,
+                tries: Arc::clone(&publish_tries),
+            }),
             drain: hub.drain().clone(),
             watch: observer.clone(),
             names: Arc::clone(&names),
@@ -268,6 +276,7 @@ impl Gateway {
             clock,
             feed: Arc::clone(metrics.feed()),
             metrics: rendered,
+            tries: Arc::clone(&door_tries),
         };
         let doors_stop = CancellationToken::new();
         let permits = Permits::new(ConnectionLimits {
@@ -316,6 +325,8 @@ impl Gateway {
             apps,
             gate,
             permits,
+            publish_tries,
+            door_tries,
             cdn_auth,
             rtmps_tls,
             https_tls,

@@ -300,6 +300,7 @@ fn refusal(why: &NotPublished) -> Option<PublishRefusal> {
         NotPublished::Refused(Refused::WrongKey | Refused::Expired) => PublishRefusal::Auth,
         NotPublished::Refused(Refused::Hook(_)) => PublishRefusal::Hook,
         NotPublished::Refused(Refused::HookDown(_)) => PublishRefusal::HookDown,
+        NotPublished::Refused(Refused::TooOften) => PublishRefusal::TooOften,
         NotPublished::Refused(Refused::BadName) => PublishRefusal::Name,
         NotPublished::Claim(ClaimRefused::Busy | ClaimRefused::Awaited) => PublishRefusal::Busy,
         NotPublished::Claim(ClaimRefused::Forbidden | ClaimRefused::Kicked) => {

@@ -48,6 +48,10 @@ async fn apply(gateway: &Gateway, serve: &mut Serve, config: Config) -> Result<(
         .store(reject, Ordering::Relaxed);
     gateway.permits.limit_addresses(address_limits(&config));
     gateway.gate.hub.set_terms(terms(&config));
+    gateway
+        .publish_tries
+        .limit(config.rtmp.failed_auth_per_minute);
+    gateway.door_tries.limit(config.http.failed_auth_per_minute);
     gateway.cdn_auth.store(Arc::new(config.cdn_auth()));
     let token = config
         .http

@@ -47,6 +47,9 @@ const RULES_PER_STREAM_MAX: u64 = 1_000;
 /// A year.
 const SECONDS_MAX: u64 = 31_536_000;
 
+/// More wrong keys a minute than a limit is good for.
+const FAILED_AUTH_PER_MINUTE_MAX: u32 = 10_000;
+
 /// Apps are tenants; each has its own counters.
 const APPS_MAX: usize = 1_000;
 
@@ -270,6 +273,15 @@ fn numbers(config: &Config) -> Result<(), Wrong> {
     )?;
     within("relay.grace_ms", relay.grace_ms, 0, GRACE_MS_MAX)?;
     within("relay.kick_bar_ms", relay.kick_bar_ms, 0, KICK_BAR_MS_MAX)?;
+    for (key, number) in [
+        ("rtmp.failed_auth_per_minute", rtmp.failed_auth_per_minute),
+        (
+            "http.failed_auth_per_minute",
+            config.http.failed_auth_per_minute,
+        ),
+    ] {
+        within(key, number.into(), 0, FAILED_AUTH_PER_MINUTE_MAX.into())?;
+    }
     within(
         "http.rules_per_stream",
         config.http.rules_per_stream.into(),

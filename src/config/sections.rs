@@ -28,6 +28,8 @@ pub struct RtmpConfig {
     pub connections_per_address: u32,
     /// How many connections one address may begin within a second, with ten times as many at once; 0 for any number.
     pub connections_per_second_per_address: u32,
+    /// How many wrong publish keys one address may show within a minute; 0 for any number.
+    pub failed_auth_per_minute: u32,
 }
 
 impl Default for RtmpConfig {
@@ -37,6 +39,7 @@ impl Default for RtmpConfig {
             advertise: None,
             connections_per_address: CONNECTIONS_PER_ADDRESS,
             connections_per_second_per_address: CONNECTIONS_PER_SECOND_PER_ADDRESS,
+            failed_auth_per_minute: 60,
         }
     }
 }
@@ -69,6 +72,8 @@ pub struct HttpConfig {
     pub client_origins: Vec<String>,
     /// How many rules doors may make for one stream name or pattern.
     pub rules_per_stream: u32,
+    /// How many wrong credentials one address may show at the doors within a minute; 0 for any number.
+    pub failed_auth_per_minute: u32,
 }
 
 impl Default for HttpConfig {
@@ -79,6 +84,7 @@ impl Default for HttpConfig {
             allowed_hosts: Vec::new(),
             client_origins: Vec::new(),
             rules_per_stream: 20,
+            failed_auth_per_minute: 30,
         }
     }
 }

@@ -49,6 +49,11 @@ pub enum Refused {
     /// A missing or wrong key.
     #[error("the publish key is missing or wrong")]
     WrongKey,
+    /// Its address has shown too many wrong keys.
+    #[error(
+        "too many wrong publish keys came from this address; it is heard again within a minute"
+    )]
+    TooOften,
     /// A signed URL that was good.
     #[error("the signed URL has expired")]
     Expired,

@@ -8,12 +8,14 @@ pub mod inputs;
 mod outcome;
 mod silence;
 mod socket;
+mod tries;
 
 pub use admission::{
     Admission, Apps, HookAnswer, PublishAttempt, PublishAuth, PublishHook, PublishWish, Refused,
     Verdict,
 };
 pub use outcome::{Ended, NotPublished};
+pub use tries::Limited;
 
 use crate::media::timeline::Repairs;
 use crate::net::listener::Acceptor;

@@ -18,3 +18,4 @@ mod rate;
 pub mod resolve;
 pub mod tcp_info;
 pub mod tls;
+pub mod tries;

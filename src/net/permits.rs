@@ -265,7 +265,7 @@ impl Drop for AddressPlace {
 }
 
 /// An IPv4 address, or the /64 of an IPv6 one.
-fn customer(address: IpAddr) -> IpAddr {
+pub(super) fn customer(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),

@@ -112,6 +112,8 @@ label_set! {
         Auth = "auth",
         /// No such app.
         App = "app",
+        /// Its address has shown too many wrong keys.
+        TooOften = "too_often",
         /// The app's publish hook says no.
         Hook = "hook",
         /// The app's publish hook gives no answer.

@@ -374,6 +374,7 @@ impl Gateway {
         let settings = Arc::new(ArcSwap::from_pointee(settings));
         let router = api::router(Doors {
             inputs: inputs(store.clone(), inputs_of_file(), clock.clone()),
+            tries: Arc::new(aqueduct::net::tries::FailedTries::new(0)),
             rules: rules.clone(),
             running: running.clone(),
             readiness: readiness.clone(),

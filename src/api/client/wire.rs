@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::api::tries::WrongCredential;
 use crate::api::zego::{Action, Code, Refusal};
 use crate::secret::Secret;
 
@@ -129,7 +130,11 @@ impl IntoResponse for Answer {
         };
         let json = HeaderValue::from_static("application/json; charset=utf-8");
         let text = serde_json::to_string(&self).unwrap_or_default();
-        (status, [(header::CONTENT_TYPE, json)], text).into_response()
+        let mut response = (status, [(header::CONTENT_TYPE, json)], text).into_response();
+        if self.code == Code::AuthenticationFailed as u32 {
+            response.extensions_mut().insert(WrongCredential);
+        }
+        response
     }
 }
 

@@ -8,7 +8,7 @@ use super::Native;
 use crate::telemetry::metrics::CONTENT_TYPE;
 
 /// All metrics, in Prometheus' text format.
-#[utoipa::path(get, path = "/metrics", tag = "health",
+#[utoipa::path(get, path = "/metrics", tag = "health", security((), ("token" = [])),
     responses((status = 200, body = String, content_type = "text/plain")))]
 pub(super) async fn render(State(native): State<Native>) -> Response {
     let page = (native.doors.metrics)();

@@ -3,6 +3,8 @@
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+
+use crate::api::tries::WrongCredential;
 use serde_json::Value;
 
 /// The vendor's return codes that this door uses.
@@ -130,7 +132,11 @@ impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let json = HeaderValue::from_static("application/json; charset=utf-8");
         let text = serde_json::to_string(&self).unwrap_or_default();
-        ([(header::CONTENT_TYPE, json)], text).into_response()
+        let mut response = ([(header::CONTENT_TYPE, json)], text).into_response();
+        if self.code == Code::SignatureWrong as u32 || self.code == Code::UnknownApp as u32 {
+            response.extensions_mut().insert(WrongCredential);
+        }
+        response
     }
 }
 
