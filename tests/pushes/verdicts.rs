@@ -166,7 +166,7 @@ async fn ten_stalls_in_a_row_are_an_answer() {
     }
     let status = play.gateway.push();
     assert_eq!(status.phase().state, TargetState::Failed);
-    let reason = "took no media, 10 times in a row; last: nothing was acknowledged for 10 s while media waited";
+    let reason = "too slow for the stream: stalled 10 times within 15 min; last: nothing was acknowledged for 10 s while media waited";
     assert_eq!(status.phase().reason.as_deref(), Some(reason));
     play.clock.leap(Duration::from_secs(120)).await;
     assert!(play.host.is_left_alone_now().await);
