@@ -194,7 +194,7 @@ fn a_mistake_names_its_variable_and_not_its_value() {
         (
             "AQUEDUCT_APPS__0__EVENTS_URL",
             "KEY",
-            "apps[0].events_url: this version does not have events_url yet",
+            "apps[0].events_url: expected a URL that begins with http:// or https://",
         ),
         (
             "AQUEDUCT_RULES__0__URL",

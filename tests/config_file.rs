@@ -452,16 +452,46 @@ fn hooks_webhooks_and_signed_urls_say_what_they_lack() {
 }
 
 #[test]
-fn what_waits_for_its_feature_is_refused_rather_than_ignored() {
+fn the_tencent_door_s_keys_belong_together() {
     let files = Files::new();
-    for key in ["events_url", "secret_id", "secret_key", "platform"] {
-        assert_eq!(
-            files.complaint(&format!(
-                "[[apps]]\nname = \"a\"\n[[apps]]\nname = \"b\"\n{key} = \"KEY\""
-            )),
-            format!("a.toml:5:1: apps[1].{key}: this version does not have {key} yet"),
-        );
+    for (keys, complaint) in [
+        (
+            "secret_id = \"a\"",
+            "a.toml:3:13: apps[0].secret_id: secret_id needs secret_key beside it",
+        ),
+        (
+            "secret_key = \"a\"",
+            "a.toml:3:14: apps[0].secret_key: secret_key needs secret_id beside it",
+        ),
+        (
+            "platform = \"a\"",
+            "a.toml:3:12: apps[0].platform: platform needs secret_id beside it",
+        ),
+        (
+            "events_url = \"http://h/a\"",
+            "a.toml:3:14: apps[0].events_url: events_url needs secret_id beside it",
+        ),
+        (
+            "secret_id = \"a/b\"\nsecret_key = \"a\"",
+            "a.toml:3:13: apps[0].secret_id: expected 1 to 128 letters, digits, - and _",
+        ),
+        (
+            "secret_id = \"a\"\nsecret_key = \"\"",
+            "a.toml:4:14: apps[0].secret_key: the key is empty",
+        ),
+        (
+            "secret_id = \"a\"\nsecret_key = \"b\"\n[[apps]]\nname = \"b\"\nsecret_id = \"a\"\nsecret_key = \"c\"",
+            "a.toml:7:13: apps[1].secret_id: another app has the same secret_id",
+        ),
+    ] {
+        let text = format!("[[apps]]\nname = \"a\"\n{keys}");
+        assert_eq!(files.complaint(&text), complaint, "{keys}");
     }
+}
+
+#[test]
+fn an_input_needs_a_source() {
+    let files = Files::new();
     assert_eq!(
         files.complaint("[[inputs]]\nstream = \"cam\""),
         "a.toml:2:10: inputs[0].stream: the input needs url or files",

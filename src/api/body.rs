@@ -14,17 +14,22 @@ use super::server::limits::{BODY_DEADLINE, MAX_BODY_BYTES};
 /// What a PATCH says by its body (RFC 7396); plain JSON is taken for it too.
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// Reads a body to its end.
+/// Reads a body to its end, up to [`MAX_BODY_BYTES`].
 ///
 /// # Errors
 /// 413 when it is too long, 408 when it takes too long, 400 when it breaks off.
 pub(super) async fn read(body: Body) -> Result<Bytes, Problem> {
-    let read = Limited::new(body, MAX_BODY_BYTES).collect();
+    read_up_to(body, MAX_BODY_BYTES).await
+}
+
+/// As [`read`], up to so many bytes.
+pub(super) async fn read_up_to(body: Body, most: usize) -> Result<Bytes, Problem> {
+    let read = Limited::new(body, most).collect();
     match tokio::time::timeout(BODY_DEADLINE, read).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::plain(
             StatusCode::PAYLOAD_TOO_LARGE,
-            format!("The body has more than {MAX_BODY_BYTES} bytes."),
+            format!("The body has more than {most} bytes."),
         )),
         Ok(Err(_)) => Err(Problem::bad_request("The body ended before it was whole.")),
         Err(_) => Err(Problem::plain(

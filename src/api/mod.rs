@@ -10,7 +10,7 @@ mod native;
 mod problem;
 mod root;
 mod server;
-mod tencent;
+pub mod tencent;
 mod tries;
 pub mod zego;
 
@@ -21,7 +21,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 
-use crate::control::{Clock, Forbids, History, Inputs, Readiness, Rules, Running};
+use crate::control::{Clock, Forbids, History, Inputs, Projects, Readiness, Rules, Running};
 use crate::net::tries::FailedTries;
 use crate::secret::Secret;
 use crate::telemetry::feed::Feed;
@@ -42,6 +42,8 @@ pub struct Doors {
     pub rules: Rules,
     /// The inputs' service.
     pub inputs: Inputs,
+    /// The project service.
+    pub projects: Projects,
     /// What runs.
     pub running: Arc<dyn Running>,
     /// What may not be published.
@@ -73,6 +75,8 @@ pub struct Settings {
     pub client_origins: Origins,
     /// The ZEGO door.
     pub zego: zego::Settings,
+    /// The Tencent door.
+    pub tencent: tencent::Settings,
 }
 
 /// All routes, behind the checks that hold for every one of them.

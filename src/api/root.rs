@@ -4,50 +4,67 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodFilter, on};
+use axum::routing::any;
 
 use super::problem::Problem;
-use super::zego::Door;
-use super::{Doors, body, tencent};
+use super::{Doors, body, tencent, zego};
+
+/// The two doors behind this path.
+struct Vendors {
+    tencent: tencent::Door,
+    zego: zego::Door,
+}
 
 pub(super) fn routes(doors: &Doors) -> Router {
-    let door = Arc::new(Door::new(doors));
-    let either = on(MethodFilter::GET.or(MethodFilter::POST), vendors);
-    Router::new().route("/", either).with_state(door)
-}
-
-async fn vendors(State(door): State<Arc<Door>>, request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let body = match body::read(body).await {
-        Ok(body) => body,
-        Err(problem) => return unreadable(&head.headers, problem),
+    let vendors = Vendors {
+        tencent: tencent::Door::new(doors),
+        zego: zego::Door::new(doors),
     };
+    Router::new()
+        .route("/", any(answer))
+        .with_state(Arc::new(vendors))
+}
+
+async fn answer(State(vendors): State<Arc<Vendors>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
     let query = head.uri.query().unwrap_or_default();
-    match is_tencent(&head.headers, query, &body) {
-        true => tencent::not_available(),
-        false => {
-            let named = head.headers.get(header::HOST);
-            let named = named.and_then(|host| host.to_str().ok());
-            let host = head.uri.authority().map(|host| host.as_str()).or(named);
-            door.answer(host, query, &body).await
+    let by_head = has_tencent_header(&head.headers) || names_tencent(query.as_bytes());
+    // Nobody else sends forms, but a form has to show that it is one of theirs.
+    if by_head || is_form(&head.headers) {
+        let arrived = vendors.tencent.read(&head, body).await;
+        let by_body = || arrived.as_ref().is_ok_and(|body| names_tencent(body));
+        if by_head || arrived.is_err() || by_body() {
+            return vendors.tencent.answer(&head, arrived).await;
         }
+        return match arrived {
+            Ok(body) => vendors.zego.answer(host(&head), query, &body).await,
+            Err(_) => not_allowed(),
+        };
+    }
+    if !matches!(head.method, Method::GET | Method::HEAD | Method::POST) {
+        return not_allowed();
+    }
+    match body::read(body).await {
+        Ok(body) => vendors.zego.answer(host(&head), query, &body).await,
+        Err(problem) => problem.into_response(),
     }
 }
 
-/// Nobody knows whom it was for, unless the head says so.
-fn unreadable(headers: &HeaderMap, problem: Problem) -> Response {
-    match has_tencent_header(headers) {
-        true => tencent::not_available(),
-        false => problem.into_response(),
-    }
+/// The host that a request names.
+fn host(head: &Parts) -> Option<&str> {
+    let named = head.headers.get(header::HOST);
+    let named = named.and_then(|host| host.to_str().ok());
+    head.uri.authority().map(|host| host.as_str()).or(named)
 }
 
-fn is_tencent(headers: &HeaderMap, query: &str, body: &[u8]) -> bool {
-    has_tencent_header(headers)
-        || names_tencent(query.as_bytes())
-        || (is_form(headers) && names_tencent(body))
+fn not_allowed() -> Response {
+    let why = "This path does not know the method. The Allow header lists those that it knows.";
+    Problem::plain(StatusCode::METHOD_NOT_ALLOWED, why)
+        .with_header(header::ALLOW, HeaderValue::from_static("GET,HEAD,POST"))
+        .into_response()
 }
 
 fn has_tencent_header(headers: &HeaderMap) -> bool {
@@ -109,11 +126,9 @@ mod tests {
             (&with("x-tc-action", "CreateProject"), "AppId=1", "", true),
             (&with("x-tcx", "a"), "AppId=1", "", false),
         ] {
-            assert_eq!(
-                is_tencent(headers, query, body.as_bytes()),
-                tencent,
-                "{query} {body}"
-            );
+            let by_body = is_form(headers) && names_tencent(body.as_bytes());
+            let by_head = has_tencent_header(headers) || names_tencent(query.as_bytes());
+            assert_eq!(by_head || by_body, tencent, "{query} {body}");
         }
     }
 }

@@ -1,15 +1,16 @@
 //! From a configuration to a gateway that listens.
 
 use super::observe::{Observer, snapshot};
+use super::project_events::ProjectEvents;
 use super::{AppError, Serve};
-use crate::api::{self, AllowedHosts, Doors, Origins, Settings, zego};
+use crate::api::{self, AllowedHosts, Doors, Origins, Settings, tencent, zego};
 use crate::config::{
     AppConfig, Config, DuplicatePublisher, Environment, Gap, PublishAuth, TlsListenerConfig,
 };
 use crate::control::{
     EventFilter, Forbids, History, HostJudge, HttpHook, InputSettings, Inputs, Live, PendingLoans,
-    Phase, Readiness, Rules, SystemClock, UnusedRules, Webhook, Webhooks, ensure_salt,
-    ensure_token, follow, lend,
+    Phase, ProjectParts, Projects, Readiness, Rules, SystemClock, UnusedRules, Webhook, Webhooks,
+    ensure_salt, ensure_token, follow, lend,
 };
 use crate::egress::attempt::Reach;
 use crate::egress::gate::StartGate;
@@ -78,6 +79,7 @@ pub(super) struct Gateway {
     pub(super) post: HttpPost,
     pub(super) loans: Arc<PendingLoans>,
     pub(super) webhooks: Webhooks,
+    pub(super) project_events: Arc<ProjectEvents>,
     courier: Courier,
     drain_time: Duration,
     supervisor: JoinHandle<()>,
@@ -236,7 +238,7 @@ impl Gateway {
             Arc::new(move || metrics.render(&snapshot(&hub, &board)))
         };
         let inputs = Inputs::open(
-            store,
+            store.clone(),
             config.stream_inputs(),
             Arc::clone(&feeder) as Arc<dyn ingest::inputs::Feeding>,
             input_settings(config, addresses.rtmp),
@@ -265,9 +267,20 @@ impl Gateway {
             clock: clock.clone(),
             waits: Default::default(),
         };
+        let project_events = ProjectEvents::new(courier.clone(), config);
+        let projects = Projects::open(ProjectParts {
+            store,
+            rules: rules.clone(),
+            inputs: inputs.clone(),
+            clock: clock.clone(),
+            metrics: Arc::clone(&metrics),
+            watch: project_events.watch(),
+        })?;
+        projects.resume().await;
         let doors = Doors {
             rules: rules.clone(),
             inputs: inputs.clone(),
+            projects: projects.clone(),
             running,
             forbids: forbids.clone(),
             history: Arc::clone(&history),
@@ -285,6 +298,10 @@ impl Gateway {
         });
         let rtmps_tls = rtmps_tls.map(|tls| Arc::new(ArcSwap::new(tls)));
         let mut serving = JoinSet::new();
+        let stop = doors_stop.clone();
+        serving.spawn(async move {
+            stop.run_until_cancelled(projects.run()).await;
+        });
         for (listener, tls) in [(Some(ports.rtmp), None), (ports.rtmps, rtmps_tls.clone())] {
             let Some(listener) = listener else { continue };
             let (permits, metrics) = (permits.clone(), Arc::clone(&metrics));
@@ -335,6 +352,7 @@ impl Gateway {
             post,
             loans,
             webhooks,
+            project_events,
             courier,
             drain_time,
             supervisor,
@@ -356,6 +374,7 @@ impl Gateway {
         let _ = tokio::time::timeout(PUBLISHERS_DRAIN, self.gate.hub.emptied()).await;
         // Whoever is told what changes is told of this, too, and then that nothing follows.
         self.metrics.feed().close();
+        self.project_events.close();
         self.courier.drain(NOTIFY_DRAIN).await;
         self.doors_stop.cancel();
         while self.doors.join_next().await.is_some() {}
@@ -420,6 +439,11 @@ pub(super) fn door_settings(config: &Config, addresses: &Addresses, token: Secre
             refuse_replays: config.zego.refuse_replays,
             publish_server: publish_server(config, addresses.rtmp),
         },
+        tencent: tencent::Settings {
+            accounts: config.apps.iter().filter_map(tencent_account).collect(),
+            push_server: publish_server(config, addresses.rtmp),
+            public_names: config.http.allowed_hosts.clone(),
+        },
     }
 }
 
@@ -429,6 +453,16 @@ fn publish_server(config: &Config, rtmp: SocketAddr) -> Option<String> {
     advertised
         .map(|url| url.trim_end_matches('/').to_owned())
         .or_else(|| (!rtmp.ip().is_unspecified()).then(|| format!("rtmp://{rtmp}")))
+}
+
+/// The Tencent account of an app that has one: an id and a key.
+fn tencent_account(app: &AppConfig) -> Option<tencent::Account> {
+    Some(tencent::Account {
+        app: app.name.clone(),
+        secret_id: app.secret_id.clone()?,
+        secret_key: app.secret_key.clone()?,
+        platform: app.platform.clone(),
+    })
 }
 
 /// The ZEGO account of an app that has one: a number and a secret.

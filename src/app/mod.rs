@@ -4,6 +4,7 @@ mod banner;
 mod build;
 mod observe;
 mod preflight;
+mod project_events;
 mod reload;
 
 use crate::config::{Arguments, Config, ConfigError};

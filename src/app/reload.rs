@@ -61,6 +61,7 @@ async fn apply(gateway: &Gateway, serve: &mut Serve, config: Config) -> Result<(
     gateway
         .settings
         .store(Arc::new(door_settings(&config, &gateway.addresses, token)));
+    gateway.project_events.configure(&config);
     let apps: Vec<_> = config.apps.iter().map(|app| app.name.clone()).collect();
     let fixed = fixed_rules(&config, &serve.relay, &gateway.salt);
     gateway.rules.replace_fixed(fixed, apps).await;

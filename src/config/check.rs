@@ -1,4 +1,4 @@
-//! What no type can say: bounds, keys that belong together, and keys that wait for their feature.
+//! What no type can say: bounds, and keys that belong together.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -7,8 +7,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::certificates;
 use super::sections::{AppConfig, PublishAuth};
-use super::tree::{Entry, Node, Value, entry_key, item_key};
-use super::typed::Fault;
+use super::tree::{entry_key, item_key};
 use super::{Config, TlsListenerConfig};
 use crate::control::{EVENT_TYPES, is_event_type};
 use crate::rule::{CHUNK_SIZES, RuleId};
@@ -62,16 +61,14 @@ const PUBLISH_KEY_BYTES_MAX: usize = 512;
 /// Webhooks of one file; each has a task and a queue.
 const WEBHOOKS_MAX: usize = 100;
 
+/// The longest SecretId, in bytes. The vendor's have 36.
+const SECRET_ID_BYTES_MAX: usize = 128;
+
+/// The longest Platform, in bytes.
+const PLATFORM_BYTES_MAX: usize = 128;
+
 /// Rules of one file.
 const RULES_MAX: usize = 10_000;
-
-/// Keys of the contract whose feature this version lacks: the table, and the key in it.
-const NOT_YET: [(&str, &str); 4] = [
-    ("apps", "events_url"),
-    ("apps", "secret_id"),
-    ("apps", "secret_key"),
-    ("apps", "platform"),
-];
 
 /// A wrong value and its key.
 pub(super) struct Wrong {
@@ -84,31 +81,6 @@ pub(super) fn wrong<T>(key: impl Into<String>, reason: impl Into<String>) -> Res
         key: key.into(),
         reason: reason.into(),
     })
-}
-
-/// Refuses what would have to be ignored.
-pub(super) fn not_yet(root: &Node) -> Result<(), Fault> {
-    for (table, key) in NOT_YET {
-        let found = match table {
-            "" => root.entry(key),
-            _ => items(root, table).iter().find_map(|item| item.entry(key)),
-        };
-        if let Some(Entry { name, source, node }) = found {
-            let reason = format!("this version does not have {name} yet");
-            return Err(Fault {
-                place: Some((node.key.clone(), source.clone())),
-                reason,
-            });
-        }
-    }
-    Ok(())
-}
-
-fn items<'a>(root: &'a Node, table: &str) -> &'a [Node] {
-    match root.entry(table).map(|entry| &entry.node.value) {
-        Some(Value::List(items)) => items,
-        _ => &[],
-    }
 }
 
 /// Checks everything that is known before anything is started.
@@ -337,7 +309,7 @@ fn apps(config: &Config) -> Result<(), Wrong> {
     if config.apps.is_empty() || config.apps.len() > APPS_MAX {
         return wrong("apps", format!("there must be from 1 to {APPS_MAX} apps"));
     }
-    let (mut names, mut ids) = (HashSet::new(), HashSet::new());
+    let (mut names, mut ids, mut secret_ids) = (HashSet::new(), HashSet::new(), HashSet::new());
     for (index, app) in config.apps.iter().enumerate() {
         let key = |name: &str| entry_key(&item_key("apps", index), name);
         if !names.insert(&app.name) {
@@ -349,8 +321,16 @@ fn apps(config: &Config) -> Result<(), Wrong> {
         if app.app_id.is_some_and(|id| !ids.insert(id)) {
             return wrong(key("app_id"), "another app has the same app_id");
         }
+        if app
+            .secret_id
+            .as_ref()
+            .is_some_and(|id| !secret_ids.insert(id))
+        {
+            return wrong(key("secret_id"), "another app has the same secret_id");
+        }
         zego(app, &key)?;
         callbacks(app, &key)?;
+        tencent(app, &key)?;
         publish_keys(app, &key)?;
         signing_secrets(app, &key)?;
         authentication(config, app, &key)?;
@@ -394,6 +374,37 @@ fn callbacks(app: &AppConfig, key: &dyn Fn(&str) -> String) -> Result<(), Wrong>
         ),
         (_, Some(secret)) if secret.is_empty() => {
             wrong(key("callback_secret"), "the secret is empty")
+        }
+        _ => Ok(()),
+    }
+}
+
+fn tencent(app: &AppConfig, key: &dyn Fn(&str) -> String) -> Result<(), Wrong> {
+    let is_plain = |id: &String| {
+        !id.is_empty()
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    };
+    match (&app.secret_id, &app.secret_key, &app.platform) {
+        (Some(id), ..) if !is_plain(id) || id.len() > SECRET_ID_BYTES_MAX => wrong(
+            key("secret_id"),
+            format!("expected 1 to {SECRET_ID_BYTES_MAX} letters, digits, - and _"),
+        ),
+        (_, Some(secret), _) if secret.is_empty() => wrong(key("secret_key"), "the key is empty"),
+        (Some(_), None, _) => wrong(key("secret_id"), "secret_id needs secret_key beside it"),
+        (None, Some(_), _) => wrong(key("secret_key"), "secret_key needs secret_id beside it"),
+        (None, None, Some(_)) => wrong(key("platform"), "platform needs secret_id beside it"),
+        (None, ..) if app.events_url.is_some() => {
+            wrong(key("events_url"), "events_url needs secret_id beside it")
+        }
+        (.., Some(platform)) if platform.is_empty() || platform.len() > PLATFORM_BYTES_MAX => {
+            wrong(
+                key("platform"),
+                format!(
+                    "expected 1 to {PLATFORM_BYTES_MAX} bytes; without the key, any platform is taken"
+                ),
+            )
         }
         _ => Ok(()),
     }

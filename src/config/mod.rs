@@ -171,7 +171,6 @@ impl Config {
                 env::set_argument(&mut root, section, key, option, given)?;
             }
         }
-        check::not_yet(&root)?;
         let config = Self::deserialize(&root)?;
         check::check(&config).map_err(|wrong| {
             let source = root.source_of(&wrong.key).clone();

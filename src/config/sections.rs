@@ -273,6 +273,18 @@ pub struct AppConfig {
     /// Where the ZEGO door relays a stream whose caller names no address.
     #[serde(default)]
     pub default_cdn: Option<UrlTemplate>,
+    /// The Tencent door's SecretId.
+    #[serde(default)]
+    pub secret_id: Option<String>,
+    /// The Tencent door's SecretKey.
+    #[serde(default)]
+    pub secret_key: Option<Secret>,
+    /// The Platform that callers of the Tencent door have to name; any where it is not set.
+    #[serde(default)]
+    pub platform: Option<String>,
+    /// Where events of the app's projects are posted.
+    #[serde(default)]
+    pub events_url: Option<WebUrl>,
 }
 
 impl AppConfig {
@@ -294,6 +306,10 @@ impl AppConfig {
             publish_hook_secret: None,
             publish_hook_down: HookDown::default(),
             default_cdn: None,
+            secret_id: None,
+            secret_key: None,
+            platform: None,
+            events_url: None,
         }
     }
 

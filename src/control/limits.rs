@@ -12,6 +12,10 @@ pub const MAX_RULES_PER_STREAM: usize = 20;
 /// Inputs of all streams together: as many as streams that can be live ([`STREAMS_MAX`](crate::relay::limits::STREAMS_MAX)).
 pub const MAX_INPUTS: usize = 10_000;
 
+/// Projects that the gateway may hold in all. Each is a document of at most some 300 KB (a hundred files' URLs for each of two inputs,
+/// twenty outputs), and of 1 KB as people make them.
+pub const MAX_PROJECTS: usize = 10_000;
+
 /// Deletions that took effect but could not be stored yet, and are tried again. Each is one id. Beyond this number a
 /// deletion still takes effect, and is tried again only when the same rule is deleted again.
 pub const MAX_UNSTORED_DELETIONS: usize = 10_000;

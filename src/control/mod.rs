@@ -12,6 +12,7 @@ mod lent_rules;
 pub mod limits;
 mod live;
 mod outcome;
+mod projects;
 mod publish_hook;
 mod readiness;
 mod rules;
@@ -21,6 +22,10 @@ mod unused;
 mod webhooks;
 mod writer;
 
+pub use crate::rule::project::{
+    Output, OutputDraft, Project, ProjectError, ProjectId, ProjectInput, ProjectLife,
+    SYSTEM_OPERATOR,
+};
 pub use crate::rule::{
     AppName, CHUNK_SIZES, FilePlace, FileUrl, Files, HttpUrl, Input, InputError, KeyError, Loops,
     Origin, PUSH_SECONDS_MAX, PullUrl, Push, Role, Rule, RuleId, RuleSet, Source, SourceKind,
@@ -38,6 +43,10 @@ pub use live::Live;
 pub use outcome::{
     ChangeError, CreateError, Created, DeleteError, Deleted, Expected, NewRule, NotStored,
     RuleChange, RuleOptions, Stale, TargetRefused,
+};
+pub use projects::{
+    InputWish, ProjectCaller, ProjectChange, ProjectEvent, ProjectFailure, ProjectHappening,
+    ProjectParts, ProjectWatch, ProjectWish, Projects,
 };
 pub use publish_hook::{
     HOOK_ANSWER_BYTES_MAX, HOOK_REASON_CHARS_MAX, HOOK_TIMEOUT, HookDown, HttpHook,

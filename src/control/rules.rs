@@ -187,6 +187,14 @@ impl Rules {
         self.write(Writer::store_deletions).await.unwrap_or(0)
     }
 
+    /// Whether a rule could have this target, as far as its text tells.
+    ///
+    /// # Errors
+    /// The address policy is against it, or it is one of our own listeners.
+    pub fn check_target(&self, url: &UrlTemplate) -> Result<(), TargetRefused> {
+        self.judge(Some(url), None)
+    }
+
     fn check_app(&self, app: &AppName) -> Result<(), CreateError> {
         let apps = self.apps.load();
         if apps.contains(app) {

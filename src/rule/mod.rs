@@ -9,6 +9,7 @@ mod input;
 mod keys;
 mod matching;
 mod pattern;
+pub mod project;
 mod signed;
 mod source_url;
 mod template;

@@ -25,7 +25,7 @@ const APPLICATION_ID: i64 = 0x4151_4454;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The schema, step by step; `user_version` counts the steps that a file has taken. Steps are added, never changed.
-pub(super) const LADDER: [&str; 4] = [
+pub(super) const LADDER: [&str; 5] = [
     "
     CREATE TABLE rules (
         id TEXT NOT NULL PRIMARY KEY,
@@ -62,6 +62,14 @@ pub(super) const LADDER: [&str; 4] = [
     ) STRICT;
 ",
     "CREATE TABLE forbids (app TEXT NOT NULL, stream TEXT NOT NULL, PRIMARY KEY (app, stream)) STRICT;",
+    "
+    CREATE TABLE projects (
+        id TEXT NOT NULL PRIMARY KEY,
+        app TEXT NOT NULL,
+        -- JSON.
+        document TEXT NOT NULL
+    ) STRICT;
+",
 ];
 
 /// Opens the file of a data directory, or makes it.

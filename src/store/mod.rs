@@ -7,6 +7,7 @@ mod directory;
 mod file;
 mod forbids;
 mod inputs;
+mod projects;
 mod sqlite;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::rule::{Rule, RuleId, StreamKey};
 pub use directory::prepare_directory;
 pub use file::FILE_NAME;
 pub use inputs::InputStore;
+pub use projects::ProjectStore;
 pub use sqlite::SqliteStore;
 
 /// A durable set of rules.

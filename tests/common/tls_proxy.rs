@@ -4,7 +4,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use tempfile::TempDir;
@@ -96,9 +99,33 @@ async fn accept(
     }
 }
 
-fn server_config(authority: &Path) -> Arc<ServerConfig> {
+/// An authority, and a certificate that it has issued for `localhost` and 127.0.0.1, as PEM files.
+pub struct Issued {
+    pub authority: PathBuf,
+    pub certificate: PathBuf,
+    pub private_key: PathBuf,
+}
+
+impl Issued {
+    /// Writes the files into this directory.
+    pub fn new(directory: &Path) -> Issued {
+        let files = Issued {
+            authority: directory.join("authority.pem"),
+            certificate: directory.join("certificate.pem"),
+            private_key: directory.join("key.pem"),
+        };
+        let (leaf, key) = issue(&files.authority);
+        std::fs::write(&files.certificate, leaf.pem()).expect("the certificate is written");
+        std::fs::write(&files.private_key, key.serialize_pem()).expect("the key is written");
+        files
+    }
+}
+
+/// A certificate for `localhost` and 127.0.0.1, and its key. The authority that has issued it is written into the file.
+fn issue(authority: &Path) -> (Certificate, KeyPair) {
     let mut ca = CertificateParams::new(Vec::new()).expect("no names to be wrong");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     ca.distinguished_name
         .push(DnType::CommonName, "Aqueduct's tests");
     let ca_key = KeyPair::generate().expect("a key");
@@ -107,10 +134,17 @@ fn server_config(authority: &Path) -> Arc<ServerConfig> {
 
     let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
     let leaf_key = KeyPair::generate().expect("a key");
-    let leaf = CertificateParams::new(names)
-        .expect("two names that are right")
+    let mut leaf = CertificateParams::new(names).expect("two names that are right");
+    // Strict clients, such as those of a new Python, want to see whose key has signed.
+    leaf.use_authority_key_identifier_extension = true;
+    let leaf = leaf
         .signed_by(&leaf_key, &Issuer::new(ca, ca_key))
         .expect("a certificate");
+    (leaf, leaf_key)
+}
+
+fn server_config(authority: &Path) -> Arc<ServerConfig> {
+    let (leaf, leaf_key) = issue(authority);
     let key = PrivatePkcs8KeyDer::from(leaf_key.serialize_der()).into();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)

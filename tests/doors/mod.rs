@@ -2,6 +2,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
+pub mod projects;
 pub mod zego;
 
 use std::collections::BTreeMap;
@@ -9,15 +10,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aqueduct::api::{self, AllowedHosts, Connection, Doors, Origins, Settings};
-use aqueduct::control::inputs::{InputNotice, Standing};
+use aqueduct::api::{self, AllowedHosts, Connection, Doors, Origins, Settings, tencent};
 use aqueduct::control::{
     AppName, Clock, Forbids, History, HostJudge, Input, InputSettings, Inputs, Origin,
-    PreflightReport, PreflightStep, PullUrl, Readiness, Role, Rule, RuleId, Rules, Running, Source,
-    Step, StepResult, StreamKey, StreamState, StreamStatus, TargetDrops, TargetState, TargetStatus,
-    TargetUrl, TrackKind, TrackStatus,
+    PreflightReport, PreflightStep, Project, ProjectEvent, ProjectId, ProjectParts, Projects,
+    PullUrl, Readiness, Role, Rule, RuleId, Rules, Running, Source, Step, StepResult, StreamKey,
+    StreamState, StreamStatus, TargetDrops, TargetState, TargetStatus, TargetUrl, TrackKind,
+    TrackStatus,
 };
-use aqueduct::ingest::inputs::Feeding;
 use aqueduct::relay::Hub;
 use aqueduct::relay::ring::RingLimits;
 use aqueduct::secret::Secret;
@@ -32,16 +32,24 @@ use futures::future::BoxFuture;
 use http_body_util::BodyExt;
 use serde_json::Value;
 use time::OffsetDateTime;
-use tokio::sync::broadcast;
 use tower::ServiceExt;
 
+use projects::FakeFeeding;
+
 pub const TOKEN: &str = "t0ken";
+
+pub const SECRET_ID: &str = "AKIDexampleid0000000000000000000001";
+pub const SECRET_KEY: &str = "exampleSecretKey0000000000000001";
+
+/// Where publishers reach the gateway.
+pub const PUSH_SERVER: &str = "rtmp://relay.example.com:1935";
 
 /// A store in memory, with switches for what can go wrong.
 #[derive(Default)]
 pub struct MemoryStore {
     pub rules: Mutex<BTreeMap<RuleId, Rule>>,
     pub forbidden: Mutex<Vec<StreamKey>>,
+    pub projects: Mutex<BTreeMap<ProjectId, Project>>,
     pub is_full: AtomicBool,
     pub writes: AtomicUsize,
 }
@@ -126,29 +134,6 @@ impl ForbidStore for MemoryStore {
     }
 }
 
-/// Inputs that nobody feeds.
-struct NoFeed;
-
-impl Feeding for NoFeed {
-    fn start(&self, _: &Arc<Input>) {}
-
-    fn stop(&self, _: &StreamKey, _: Role) {}
-
-    fn prefer(&self, _: &StreamKey, _: Role) {}
-
-    fn current(&self, _: &StreamKey) -> Option<Role> {
-        None
-    }
-
-    fn standing(&self, _: &StreamKey, _: Role) -> Option<Standing> {
-        None
-    }
-
-    fn notices(&self) -> broadcast::Receiver<InputNotice> {
-        broadcast::channel(1).1
-    }
-}
-
 impl InputStore for MemoryStore {
     fn load_inputs(&self) -> Result<Vec<Input>, StoreError> {
         Ok(Vec::new())
@@ -172,24 +157,6 @@ fn inputs_of_file() -> Vec<Input> {
         source: Source::Pull(PullUrl::parse("rtmp://a.example/app/canary7key").unwrap()),
         origin: Origin::Config,
     }]
-}
-
-/// The service of inputs of the app `live`, of which none is fed.
-pub fn inputs(store: Arc<MemoryStore>, fixed: Vec<Input>, clock: Arc<TestClock>) -> Inputs {
-    let settings = InputSettings {
-        apps: [AppName::live()].into(),
-        file_directories: vec!["/srv/media".into()],
-        advertise: "rtmp://gateway.example".to_owned(),
-    };
-    Inputs::open(
-        store,
-        fixed,
-        Arc::new(NoFeed),
-        settings,
-        Gateway::judge(),
-        clock,
-    )
-    .unwrap()
 }
 
 /// A clock that a test sets, in milliseconds of Unix time.
@@ -314,6 +281,10 @@ pub struct Gateway {
     pub running: Arc<FakeRunning>,
     pub clock: Arc<TestClock>,
     pub rules: Rules,
+    pub projects: Projects,
+    pub feeding: Arc<FakeFeeding>,
+    /// What happened to projects.
+    pub events: Arc<Mutex<Vec<ProjectEvent>>>,
     pub readiness: Readiness,
     pub metrics: Arc<Metrics>,
     pub hub: Arc<Hub>,
@@ -351,10 +322,45 @@ impl Gateway {
         .unwrap();
         let running = Arc::new(FakeRunning::default());
         let readiness = Readiness::new();
+        let feeding = Arc::new(FakeFeeding::default());
+        let inputs = Inputs::open(
+            store.clone(),
+            inputs_of_file(),
+            feeding.clone(),
+            InputSettings {
+                apps: [live.clone()].into(),
+                file_directories: vec!["/srv/media".into()],
+                advertise: "rtmp://gateway.example".to_owned(),
+            },
+            Self::judge(),
+            clock.clone(),
+        )
+        .unwrap();
+        let events: Arc<Mutex<Vec<ProjectEvent>>> = Arc::default();
+        let told = Arc::clone(&events);
+        let projects = Projects::open(ProjectParts {
+            store: store.clone(),
+            rules: rules.clone(),
+            inputs: inputs.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            watch: Arc::new(move |event| told.lock().unwrap().push(event)),
+        })
+        .unwrap();
         let settings = Settings {
             token: Secret::new(TOKEN),
-            allowed_hosts: AllowedHosts::new(["relay.example"]),
+            allowed_hosts: AllowedHosts::new(["relay.example", "relay.example.com"]),
             client_origins: Origins::new(["https://www.example.com".to_owned()]),
+            tencent: tencent::Settings {
+                accounts: vec![tencent::Account {
+                    app: live.clone(),
+                    secret_id: SECRET_ID.to_owned(),
+                    secret_key: Secret::new(SECRET_KEY),
+                    platform: Some("test".to_owned()),
+                }],
+                push_server: Some(PUSH_SERVER.to_owned()),
+                public_names: Vec::new(),
+            },
             zego: api::zego::Settings {
                 accounts: vec![
                     api::zego::Account::new(live, zego::APP_ID, Secret::new(zego::SECRET)),
@@ -373,9 +379,10 @@ impl Gateway {
         let history = Arc::new(History::new(Duration::from_secs(600)));
         let settings = Arc::new(ArcSwap::from_pointee(settings));
         let router = api::router(Doors {
-            inputs: inputs(store.clone(), inputs_of_file(), clock.clone()),
+            inputs,
             tries: Arc::new(aqueduct::net::tries::FailedTries::new(0)),
             rules: rules.clone(),
+            projects: projects.clone(),
             running: running.clone(),
             readiness: readiness.clone(),
             forbids,
@@ -390,6 +397,9 @@ impl Gateway {
             running,
             clock,
             rules,
+            projects,
+            feeding,
+            events,
             readiness,
             metrics,
             hub,
