@@ -162,11 +162,21 @@ async fn other_methods_and_vendors_are_told_so() {
         .body(Body::empty())
         .unwrap();
     gateway.send(put).await.assert_problem(405);
-    for request in [
-        Request::get("/?Action=CreateProject&Version=2019-10-29"),
-        Request::get("/?SecretId=a"),
-        Request::post("/").header("x-tc-action", "CreateProject"),
-        Request::post("/").header("authorization", "TC3-HMAC-SHA256 Credential=x"),
+    let missing = "MissingParameter";
+    for (request, code) in [
+        (
+            Request::get("/?Action=CreateProject&Version=2019-10-29"),
+            missing,
+        ),
+        (Request::get("/?SecretId=a"), missing),
+        (
+            Request::post("/").header("x-tc-action", "CreateProject"),
+            missing,
+        ),
+        (
+            Request::post("/").header("authorization", "TC3-HMAC-SHA256 Credential=x"),
+            "AuthFailure.InvalidAuthorization",
+        ),
     ] {
         let request = request
             .header("host", "localhost")
@@ -176,7 +186,7 @@ async fn other_methods_and_vendors_are_told_so() {
         assert_eq!(answer.status, 200);
         assert_eq!(answer.header("content-type"), "application/json");
         let response = &answer.json()["Response"];
-        assert_eq!(response["Error"]["Code"], "UnsupportedOperation");
+        assert_eq!(response["Error"]["Code"], code);
         assert_eq!(response["RequestId"].as_str().unwrap().len(), 36);
     }
     // A page in a browser reaches this door no more than the others.
