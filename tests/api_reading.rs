@@ -17,14 +17,24 @@ async fn streams_are_shown_and_kicked() {
     *gateway.running.streams.lock().unwrap() =
         vec![stream_status("live", "cam"), stream_status("live", "a/b c")];
     let list = gateway.ask("GET", "/v1/streams", None).await.json();
+    assert_eq!(list[0]["name"], "a/b c", "they go by their names");
     assert_eq!(
-        list[0],
+        list[1],
         json!({
             "app": "live", "name": "cam", "state": "live", "since": "1970-01-01T00:00:00Z",
             "publisher": "192.0.2.7:51234", "client": "FMLE/3.0",
-            "tracks": [{"kind": "video", "id": 0, "codec": "h264"}],
-            "bitrate": 6_000_000, "bytes": 1000, "frames": 50, "keyframe_interval_ms": 2000,
-            "ring_bytes": 4096, "repairs": 0, "targets": 1,
+            "inputs": [{
+                "kind": "publisher", "state": "active", "peer": "192.0.2.7:51234", "client": "FMLE/3.0",
+            }],
+            "tracks": [{
+                "kind": "video", "id": 0, "codec": "h264", "profile": "High", "level": "4.1", "width": 1920,
+                "height": 1080, "frame_rate": 29.97, "bitrate": 5_900_000, "fps": 30.0,
+            }],
+            "bitrate": 6_000_000, "fps": 30.0, "bytes": 1000, "frames": 50, "keyframe_interval_ms": 2000,
+            "b_frames": 0, "ring_bytes": 4096, "repairs": 3,
+            "repairs_by_kind": {"clamp": 2, "rebase": 0, "gap": 0, "wrap": 1, "cts": 0, "stuck": 0},
+            "drops": {"before_keyframe": 0, "no_header": 0, "headers_full": 0, "malformed": 0},
+            "warnings": [{"code": "no_audio", "detail": "nothing of sound has come"}], "targets": 1,
         })
     );
     assert_eq!(
@@ -32,7 +42,7 @@ async fn streams_are_shown_and_kicked() {
             .ask("GET", "/v1/streams/live/cam", None)
             .await
             .json(),
-        list[0]
+        list[1]
     );
     let odd = "/v1/streams/live/a%2Fb%20c";
     assert_eq!(gateway.ask("GET", odd, None).await.json()["name"], "a/b c");
@@ -126,6 +136,109 @@ async fn a_target_of_two_urls_says_which_it_is_at() {
         .json();
     assert_eq!(whole[0]["url"], "rtmp://a/app/cam?k=CANARY");
     assert_eq!(whole[1]["url"], "rtmp://b/app/cam?k=CANARY");
+}
+
+/// The rows of all pages of a list, so many on each, by one of their members; and the number of pages.
+async fn pages(gateway: &Gateway, path: &str, member: &str) -> (Vec<String>, usize) {
+    let mut next = Some(path.to_owned());
+    let (mut rows, mut count) = (Vec::new(), 0);
+    while let Some(path) = next {
+        let answer = gateway.ask("GET", &path, None).await;
+        assert_eq!(answer.status, 200, "{path}");
+        let page = answer.json();
+        let members = page
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row[member].as_str().unwrap());
+        rows.extend(members.map(str::to_owned));
+        count += 1;
+        let link = answer.header("link");
+        let link = link
+            .strip_prefix('<')
+            .map(|link| link.strip_suffix(">; rel=\"next\""));
+        next = link.map(|link| link.unwrap().to_owned());
+    }
+    (rows, count)
+}
+
+#[tokio::test]
+async fn lists_come_in_pages() {
+    let gateway = Gateway::new();
+    let mut ids = Vec::new();
+    for number in 0..5 {
+        gateway.clock.set_ms(number / 2);
+        gateway.add("*", &format!("rtmp://h/app/{number}")).await;
+        ids.push(gateway.rules.list(None).last().unwrap().id.to_string());
+    }
+    for (limit, count) in [(1, 5), (2, 3), (5, 1), (10_000, 1)] {
+        let path = format!("/v1/rules?limit={limit}&app=live&stream=*");
+        assert_eq!(pages(&gateway, &path, "id").await, (ids.clone(), count));
+    }
+    assert_eq!(
+        pages(&gateway, "/v1/rules?app=x&limit=1", "id").await,
+        (vec![], 1)
+    );
+
+    let names = ["a/b c", "b", "c", "\u{e9}?&#"];
+    *gateway.running.streams.lock().unwrap() = names
+        .iter()
+        .rev()
+        .map(|name| stream_status("live", name))
+        .collect();
+    let all = pages(&gateway, "/v1/streams?limit=1", "name").await;
+    assert_eq!(all, (names.map(str::to_owned).to_vec(), 4));
+
+    let rule = gateway.rules.list(None)[0].clone();
+    *gateway.running.targets.lock().unwrap() = (0..7)
+        .map(|number| target_status(&rule, "live", &format!("s{number}"), TargetState::Live))
+        .collect();
+    let path = "/v1/targets?limit=3&state=live&reveal=true";
+    let (streams, count) = pages(&gateway, path, "stream").await;
+    assert_eq!((streams.len(), count), (7, 3));
+    assert!(streams.is_sorted());
+}
+
+#[tokio::test]
+async fn what_comes_and_goes_between_two_pages_shifts_nothing() {
+    let gateway = Gateway::new();
+    let show = |names: &[&str]| {
+        *gateway.running.streams.lock().unwrap() = names
+            .iter()
+            .map(|name| stream_status("live", name))
+            .collect();
+    };
+    show(&["b", "d", "f"]);
+    let first = gateway.ask("GET", "/v1/streams?limit=2", None).await;
+    let link = first.header("link").to_owned();
+    let next = link.trim_start_matches('<').split('>').next().unwrap();
+    // The last one of the page is gone, and there are others before and behind it.
+    show(&["a", "b", "e", "f"]);
+    let (names, _) = pages(&gateway, next, "name").await;
+    assert_eq!(names, ["e", "f"]);
+}
+
+#[tokio::test]
+async fn pages_that_cannot_be_are_refused() {
+    let gateway = Gateway::new();
+    for list in ["rules", "streams", "targets"] {
+        for query in [
+            "limit=0",
+            "limit=10001",
+            "limit=-1",
+            "limit=x",
+            "after=x",
+            "after=W10",
+        ] {
+            let path = format!("/v1/{list}?{query}");
+            let problem = gateway.ask("GET", &path, None).await.assert_problem(400);
+            let field = query.split('=').next().unwrap();
+            assert!(
+                problem["detail"].as_str().unwrap().contains(field),
+                "{problem}"
+            );
+        }
+    }
 }
 
 #[tokio::test]

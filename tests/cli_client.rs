@@ -407,6 +407,14 @@ async fn streams_are_listed_shown_and_kicked() {
             shown.contains("live/cam") && shown.contains("h264 (video 0)"),
             "{shown}"
         );
+        for line in [
+            "bitrate    6.0 Mbit/s, 30 pictures a second",
+            "repaired   3 timestamps (2 clamp, 1 wrap)",
+            "track      h264 (video 0): High 4.1, 1920x1080, 29.97 fps, 5.9 Mbit/s",
+            "warning    nothing of sound has come",
+        ] {
+            assert!(shown.lines().any(|shown| shown == line), "{line}: {shown}");
+        }
         assert!(
             shown.contains("backing_off") && shown.contains("BadName: taken"),
             "{shown}"

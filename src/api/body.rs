@@ -120,7 +120,6 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
-    #[allow(dead_code)]
     struct Wish {
         app: String,
         count: Option<u8>,
@@ -145,7 +144,10 @@ mod tests {
             ("\u{feff}{}", 400, "not JSON"),
         ] {
             match parse::<Wish>(body.as_bytes()) {
-                Ok(_) => assert_eq!(status, 200, "{body}"),
+                Ok(wish) => {
+                    let read = (wish.app.as_str(), wish.count);
+                    assert_eq!((read, status), (("a", None), 200), "{body}");
+                }
                 Err(problem) => {
                     assert_eq!(problem.status(), status, "{body}");
                     assert!(format!("{problem:?}").contains(says), "{body}: {problem:?}");

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::LINK;
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, redirect};
 use serde::Deserialize;
 use serde_json::Value;
@@ -71,8 +72,19 @@ impl Gateway {
         })
     }
 
-    pub(super) async fn fetch(&self, path: &str) -> Result<Value, Refused> {
-        self.ask(self.request(Method::GET, path)).await
+    /// All rows of a list, page by page.
+    pub(super) async fn fetch_all(&self, path: &str) -> Result<Value, Refused> {
+        let mut rows = Vec::new();
+        let mut next = Some(path.to_owned());
+        while let Some(path) = next {
+            let answer = self.send(self.request(Method::GET, &path)).await?;
+            next = next_page(&answer);
+            match json(answer).await? {
+                Value::Array(page) => rows.extend(page),
+                other => return Ok(other),
+            }
+        }
+        Ok(Value::Array(rows))
     }
 
     pub(super) async fn post(
@@ -225,6 +237,13 @@ async fn refusal(answer: Response) -> Refused {
         Err(_) => format!("{base}: answered {status}; is this an aqueduct?"),
     };
     Refused::Said { status, why }
+}
+
+/// Where the rows behind these are, at the same gateway.
+fn next_page(answer: &Response) -> Option<String> {
+    let link = answer.headers().get(LINK)?.to_str().ok()?;
+    let path = link.strip_prefix('<')?.strip_suffix(">; rel=\"next\"")?;
+    path.starts_with("/v1/").then(|| path.to_owned())
 }
 
 /// An empty answer is null.

@@ -176,7 +176,7 @@ async fn list(
         .map(|app| format!("&app={}", segment(&app)))
         .unwrap_or_default();
     let rules = gateway
-        .fetch(&format!("/v1/rules?reveal={reveal}{app}"))
+        .fetch_all(&format!("/v1/rules?reveal={reveal}{app}"))
         .await?;
     if json {
         return print_json(&rules);

@@ -1,5 +1,6 @@
 //! `aqueduct streams`: what is live, and what became of it.
 
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use serde::Deserialize;
@@ -23,10 +24,13 @@ struct Stream {
     client: Option<String>,
     tracks: Vec<Track>,
     bitrate: u64,
+    fps: Option<f64>,
     bytes: u64,
     frames: u64,
     keyframe_interval_ms: Option<u64>,
     repairs: u64,
+    repairs_by_kind: BTreeMap<String, u64>,
+    warnings: Vec<Warning>,
 }
 
 #[derive(Deserialize)]
@@ -34,6 +38,46 @@ struct Track {
     kind: String,
     id: u8,
     codec: String,
+    profile: Option<String>,
+    level: Option<String>,
+    width: Option<u32>,
+    height: Option<u32>,
+    frame_rate: Option<f64>,
+    sample_rate: Option<u32>,
+    channels: Option<u8>,
+    bitrate: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Warning {
+    detail: String,
+}
+
+impl Track {
+    /// All that is known of it, in a line.
+    fn described(&self) -> String {
+        let profile = match (&self.profile, &self.level) {
+            (Some(profile), Some(level)) => Some(format!("{profile} {level}")),
+            (profile, level) => profile.clone().or_else(|| level.clone()),
+        };
+        let facts = [
+            profile,
+            (self.width.zip(self.height)).map(|(width, height)| format!("{width}x{height}")),
+            self.frame_rate.map(|rate| format!("{rate} fps")),
+            self.sample_rate.map(|rate| format!("{rate} Hz")),
+            self.channels.map(|count| match count {
+                1 => "1 channel".to_owned(),
+                _ => format!("{count} channels"),
+            }),
+            self.bitrate.map(bits),
+        ];
+        let facts: Vec<String> = facts.into_iter().flatten().collect();
+        let name = format!("{} ({} {})", self.codec, self.kind, self.id);
+        match facts.is_empty() {
+            true => name,
+            false => format!("{name}: {}", facts.join(", ")),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -112,7 +156,7 @@ async fn list(gateway: &Gateway, app: Option<String>, json: bool) -> Result<(), 
     let app = app
         .map(|app| format!("?app={}", segment(&app)))
         .unwrap_or_default();
-    let streams = gateway.fetch(&format!("/v1/streams{app}")).await?;
+    let streams = gateway.fetch_all(&format!("/v1/streams{app}")).await?;
     if json {
         return print_json(&streams);
     }
@@ -120,7 +164,7 @@ async fn list(gateway: &Gateway, app: Option<String>, json: bool) -> Result<(), 
     if streams.is_empty() {
         return print("Nobody publishes at this moment.\n");
     }
-    let targets: Vec<Target> = rows(&gateway.fetch("/v1/targets").await?)?;
+    let targets: Vec<Target> = rows(&gateway.fetch_all("/v1/targets").await?)?;
     let headings = [
         "STREAM",
         "STATE",
@@ -155,7 +199,7 @@ async fn show(gateway: &Gateway, wanted: &str, json: bool) -> Result<(), Failure
         segment(&stream.app),
         segment(&stream.name)
     );
-    let targets = gateway.fetch(&format!("/v1/targets{query}")).await?;
+    let targets = gateway.fetch_all(&format!("/v1/targets{query}")).await?;
     if json {
         return print_json(&json!({"stream": value, "targets": targets}));
     }
@@ -163,8 +207,6 @@ async fn show(gateway: &Gateway, wanted: &str, json: bool) -> Result<(), Failure
 }
 
 fn described(stream: &Stream, targets: &[Target]) -> String {
-    let track = |track: &Track| format!("{} ({} {})", track.codec, track.kind, track.id);
-    let tracks: Vec<String> = stream.tracks.iter().map(track).collect();
     let keyframes = stream
         .keyframe_interval_ms
         .map(|ms| format!("every {}", seconds(ms)));
@@ -172,6 +214,10 @@ fn described(stream: &Stream, targets: &[Target]) -> String {
     let nobody = || match stream.is_in_grace() {
         false => unknown(),
         true => "away".to_owned(),
+    };
+    let rate = match stream.fps {
+        Some(fps) => format!("{}, {fps} pictures a second", bits(stream.bitrate)),
+        None => bits(stream.bitrate),
     };
     let mut text = String::new();
     for (name, value) in [
@@ -188,17 +234,21 @@ fn described(stream: &Stream, targets: &[Target]) -> String {
         ),
         ("publisher", stream.publisher.clone().unwrap_or_else(nobody)),
         ("client", stream.client.clone().unwrap_or_else(nobody)),
-        ("tracks", tracks.join(", ")),
-        ("bitrate", bits(stream.bitrate)),
+        ("bitrate", rate),
         ("keyframes", keyframes.unwrap_or_else(unknown)),
         (
             "received",
             format!("{} bytes, {} frames", stream.bytes, stream.frames),
         ),
-        ("repaired", format!("{} timestamps", stream.repairs)),
+        ("repaired", repaired(stream)),
     ] {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{name:<10} {}", one_line(&value));
+        line(&mut text, name, &value);
+    }
+    for track in &stream.tracks {
+        line(&mut text, "track", &track.described());
+    }
+    for warning in &stream.warnings {
+        line(&mut text, "warning", &warning.detail);
     }
     if targets.is_empty() {
         text.push_str(
@@ -209,6 +259,23 @@ fn described(stream: &Stream, targets: &[Target]) -> String {
     text.push('\n');
     text.push_str(&described_targets(targets));
     text
+}
+
+fn line(text: &mut String, name: &str, value: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{name:<10} {}", one_line(value));
+}
+
+/// How many timestamps, and of what kinds.
+fn repaired(stream: &Stream) -> String {
+    let kinds = stream.repairs_by_kind.iter().filter(|kind| *kind.1 > 0);
+    let kinds: Vec<String> = kinds
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    match kinds.is_empty() {
+        true => format!("{} timestamps", stream.repairs),
+        false => format!("{} timestamps ({})", stream.repairs, kinds.join(", ")),
+    }
 }
 
 /// A line for each target's figures, and below it what is too long for a table.
@@ -275,7 +342,7 @@ async fn kick(gateway: &Gateway, wanted: &str, json: bool) -> Result<(), Failure
 
 /// Looks the stream up by what lists show: where in `a/b/c` the app ends is not for us to guess.
 async fn find(gateway: &Gateway, wanted: &str) -> Result<(Value, Stream), Failure> {
-    let streams = gateway.fetch("/v1/streams").await?;
+    let streams = gateway.fetch_all("/v1/streams").await?;
     for value in streams.as_array().into_iter().flatten() {
         let stream: Stream = rows(value)?;
         let by_name = !wanted.contains('/') && stream.app == "live" && stream.name == wanted;

@@ -1,14 +1,14 @@
 //! The read model of what runs: hub, supervisor's board and rules, put together for the doors.
 
+use super::live_stream::stream_status;
 use super::status::{
-    PreflightReport, PreflightStep, Running, Step, StepResult, StreamState, StreamStatus,
-    TargetDrops, TargetState, TargetStatus, TrackKind, TrackStatus,
+    PreflightReport, PreflightStep, Running, Step, StepResult, TargetDrops, TargetState,
+    TargetStatus,
 };
+use super::stream_status::StreamStatus;
 use crate::egress::attempt::{Depth, Reach};
 use crate::egress::preflight::{Rung, Tried, preflight};
 use crate::egress::status::{Board, PushStatus};
-use crate::media::{MediaKind, TrackId};
-use crate::relay::status::TrackFigures;
 use crate::relay::{Hub, Stream};
 use crate::rule::{Role, Rule, RuleSet, StreamKey, TargetUrl};
 use futures::future::BoxFuture;
@@ -105,52 +105,6 @@ impl Running for Live {
                 steps,
             }
         })
-    }
-}
-
-fn stream_status(stream: &Stream, targets: u64) -> StreamStatus {
-    let snapshot = stream.snapshot();
-    let key = stream.key().clone();
-    let (state, publisher, client) = match snapshot.publisher {
-        Some(publisher) => (
-            StreamState::Live,
-            Some(publisher.peer).filter(|peer| peer.port() > 0),
-            Some(publisher.client).filter(|client| !client.is_empty()),
-        ),
-        None => (StreamState::Grace, None, None),
-    };
-    StreamStatus {
-        app: key.app,
-        name: key.name,
-        state,
-        since: stream.since().into(),
-        publisher,
-        client,
-        tracks: snapshot.figures.tracks.iter().map(track_status).collect(),
-        bitrate: snapshot.figures.bitrate,
-        bytes: snapshot.figures.bytes,
-        frames: snapshot.figures.frames,
-        keyframe_interval_ms: snapshot
-            .keyframe_interval_ms
-            .and_then(|millis| u64::try_from(millis).ok()),
-        ring_bytes: snapshot.ring_bytes as u64,
-        repairs: snapshot.repairs.total(),
-        targets,
-    }
-}
-
-fn track_status(track: &TrackFigures) -> TrackStatus {
-    TrackStatus {
-        kind: match track.track.kind {
-            MediaKind::Video => TrackKind::Video,
-            MediaKind::Audio => TrackKind::Audio,
-            MediaKind::Data => TrackKind::Data,
-        },
-        id: match track.track.id {
-            TrackId::One(id) => id,
-            TrackId::Several => 0,
-        },
-        codec: track.codec.to_string(),
     }
 }
 

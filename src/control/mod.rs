@@ -11,14 +11,17 @@ pub mod inputs;
 mod lent_rules;
 pub mod limits;
 mod live;
+mod live_stream;
 mod outcome;
 mod projects;
 mod publish_hook;
 mod readiness;
 mod rules;
 mod status;
+mod stream_status;
 mod token;
 mod unused;
+mod warnings;
 mod webhooks;
 mod writer;
 
@@ -54,8 +57,12 @@ pub use publish_hook::{
 pub use readiness::{Phase, Readiness};
 pub use rules::{HostJudge, Rules};
 pub use status::{
-    PreflightReport, PreflightStep, Running, Step, StepResult, StreamState, StreamStatus,
-    TargetDrops, TargetState, TargetStatus, TrackKind, TrackStatus,
+    PreflightReport, PreflightStep, Running, Step, StepResult, TargetDrops, TargetState,
+    TargetStatus,
+};
+pub use stream_status::{
+    DropCounts, RepairCounts, StreamInput, StreamInputKind, StreamInputState, StreamState,
+    StreamStatus, TrackKind, TrackStatus, Warning, WarningCode,
 };
 pub use token::{TOKEN_FILE, TokenError, ensure_salt, ensure_token, read_token, token_path};
 pub use unused::{UnusedRules, Waits};

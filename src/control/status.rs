@@ -1,15 +1,14 @@
 //! The read models of what runs: what doors show, and whom they ask.
 
-use std::net::SocketAddr;
-
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize, Serializer};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+use super::stream_status::StreamStatus;
 pub use crate::egress::TargetState;
 use crate::relay::LeftOut;
-use crate::rule::{AppName, Role, RuleId, StreamKey, StreamName, TargetUrl};
+use crate::rule::{Role, RuleId, StreamKey, TargetUrl};
 
 /// What runs in this gateway, as the doors see it. Implemented where hub and supervisor are known.
 ///
@@ -36,79 +35,6 @@ pub trait Running: Send + Sync + 'static {
     fn preflight(&self, url: TargetUrl, publish: bool) -> BoxFuture<'static, PreflightReport>;
 }
 
-/// A live stream.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
-pub struct StreamStatus {
-    /// Its app.
-    #[schema(value_type = String, example = "live")]
-    pub app: AppName,
-    /// Its name within the app.
-    #[schema(value_type = String, example = "cam")]
-    pub name: StreamName,
-    /// Whether somebody publishes it at this moment.
-    pub state: StreamState,
-    /// Since when it is live.
-    #[serde(with = "time::serde::rfc3339")]
-    #[schema(value_type = String, format = DateTime)]
-    pub since: OffsetDateTime,
-    /// The publisher's address and port; none in grace.
-    #[schema(value_type = Option<String>, example = "192.0.2.7:51234")]
-    pub publisher: Option<SocketAddr>,
-    /// How the publisher's program calls itself (`flashVer`); none in grace.
-    #[schema(example = "FMLE/3.0 (compatible; Lavf61.7.100)")]
-    pub client: Option<String>,
-    /// What it carries.
-    pub tracks: Vec<TrackStatus>,
-    /// Bits a second that came in, over the last seconds.
-    pub bitrate: u64,
-    /// Bytes of media that came in.
-    pub bytes: u64,
-    /// Video frames that came in.
-    pub frames: u64,
-    /// The time between its last two keyframes, in milliseconds.
-    pub keyframe_interval_ms: Option<u64>,
-    /// Bytes that its ring holds in memory.
-    pub ring_bytes: u64,
-    /// How often its timestamps had to be repaired.
-    pub repairs: u64,
-    /// How many pushes carry it at this moment.
-    pub targets: u64,
-}
-
-/// Whether a stream has its publisher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StreamState {
-    /// Somebody publishes it.
-    Live,
-    /// Its publisher is gone, and may come back within the time of grace.
-    Grace,
-}
-
-/// One track of a stream.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct TrackStatus {
-    /// What it carries.
-    pub kind: TrackKind,
-    /// Its number; 0 where the stream has one of this kind.
-    pub id: u8,
-    /// The codec's short name.
-    #[schema(example = "h264")]
-    pub codec: String,
-}
-
-/// What a track carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum TrackKind {
-    /// Pictures.
-    Video,
-    /// Sound.
-    Audio,
-    /// Anything else.
-    Data,
-}
-
 /// One rule's push of one stream.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct TargetStatus {
@@ -124,7 +50,6 @@ pub struct TargetStatus {
     pub url: String,
     /// Which of the rule's two URLs that is: absent where the rule has but one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<RoleName>)]
     pub role: Option<Role>,
     /// How it stands.
     pub state: TargetState,
@@ -182,17 +107,6 @@ impl From<LeftOut> for TargetDrops {
             overtaken: left_out.overtaken,
         }
     }
-}
-
-/// Which of a rule's two URLs.
-#[derive(ToSchema)]
-#[schema(as = Role, rename_all = "kebab-case")]
-#[allow(dead_code)]
-enum RoleName {
-    /// Its `url`.
-    Main,
-    /// Its `backup_url`.
-    Backup,
 }
 
 fn as_path<S: Serializer>(key: &StreamKey, serializer: S) -> Result<S::Ok, S::Error> {

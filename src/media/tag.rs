@@ -193,6 +193,26 @@ pub(super) fn coded_frame_at(payload: &[u8]) -> Option<usize> {
     (is_one && walk.packet == PACKET_CODED).then(|| payload.len() - walk.rest.len())
 }
 
+/// The decoder configuration in a sequence header. `None` for any other tag, and for a message of several tracks.
+pub(super) fn configuration<'a>(shape: &Shape, payload: &'a [u8]) -> Option<&'a [u8]> {
+    if shape.class != Class::SequenceHeader {
+        return None;
+    }
+    let multitrack = match (shape.track.kind, shape.enhanced) {
+        // Behind the packet's kind, and a composition time that means nothing.
+        (MediaKind::Video, false) => return payload.get(5..),
+        (_, false) => return payload.get(2..),
+        (MediaKind::Video, true) => VIDEO_MULTITRACK,
+        (_, true) => AUDIO_MULTITRACK,
+    };
+    let &first = payload.first()?;
+    let mut walk = Walk::new(first & 0x0F, payload);
+    walk.skip_mod_ex()?;
+    let (id, _) = walk.track(multitrack)?;
+    let is_one = matches!(id, TrackId::One(_));
+    (is_one && walk.packet == PACKET_SEQUENCE_START).then_some(walk.rest)
+}
+
 fn audio(payload: &[u8]) -> Option<Shape> {
     let Some(&first) = payload.first() else {
         return Some(mark(Track::AUDIO));

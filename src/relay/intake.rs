@@ -54,8 +54,7 @@ impl Intake {
         self.timeline.begin_input();
         self.opening = Opening::new();
         self.lead = Lead::Awaited;
-        self.figures.tracks.clear();
-        self.figures.heard = None;
+        self.figures.begin_input();
     }
 
     /// Takes a message with its wire timestamp, which arrived at `now` on the stream's own clock.
@@ -155,6 +154,11 @@ impl Intake {
         let composition = Composition::of(&shape, &payload);
         let cts = composition.map(Composition::ms);
         let placed = self.timeline.place(&shape, wire, cts, now);
+        if let Some(cts) = placed.cts.or(cts)
+            && shape.track == Track::VIDEO
+        {
+            self.figures.show(placed.dts + i64::from(cts));
+        }
         Tag {
             shape,
             dts: placed.dts,

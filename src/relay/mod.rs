@@ -16,6 +16,7 @@ mod intake;
 pub mod limits;
 pub mod opening;
 pub mod outflow;
+pub mod pace;
 pub mod ring;
 pub mod shard;
 pub mod status;

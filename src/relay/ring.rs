@@ -271,6 +271,11 @@ impl Ring {
         Some(newest.dts - before.dts)
     }
 
+    /// How long the open GOP is so far, in milliseconds.
+    pub fn open_gop_ms(&self) -> Option<i64> {
+        Some(self.newest_dts()? - self.starts.back()?.dts)
+    }
+
     fn begins_gop(&self, tag: &Tag) -> bool {
         let shape = tag.shape;
         shape.class == Class::Keyframe

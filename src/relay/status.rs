@@ -1,9 +1,12 @@
 //! What a live stream looks like to those who watch it.
 
+use super::headers::Headers;
+use super::pace::Pace;
 use crate::media::timeline::{Repairs, Symptoms};
-use crate::media::{Class, Codec, MediaKind, Shape, Track};
+use crate::media::{Class, Codec, Shape, Track};
 use std::net::SocketAddr;
 use std::ops::AddAssign;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Tracks that are described at the most; see [`crate::media::timeline::TRACKS_MAX`].
@@ -18,14 +21,19 @@ pub struct StreamFigures {
     pub frames: u64,
     /// Payload bits per second over the last whole second.
     pub bitrate: u64,
-    /// Video frames over the last whole second.
-    pub video_fps: u64,
     /// Tags that were left out.
     pub drops: Drops,
     /// The tracks that the current publisher, or the last one, has shown.
     pub tracks: Vec<TrackFigures>,
     /// When the newest frame of the current publisher came, on the stream's own clock.
     pub heard: Option<Duration>,
+    /// Pictures of the default video track that are shown before one that was decoded earlier: B frames, which few encoders send
+    /// otherwise. Of the current publisher, or the last one.
+    pub b_frames: u64,
+    /// When its first message came, on the stream's own clock.
+    pub fed_since: Option<Duration>,
+    /// When its latest picture is shown, in milliseconds on the stream's clock.
+    shown: Option<i64>,
     rate: Rate,
 }
 
@@ -72,62 +80,88 @@ pub struct TrackFigures {
     pub codec: Codec,
     /// Whether it came in the FourCC form.
     pub enhanced: bool,
+    /// How much comes of it.
+    pub pace: Pace,
 }
 
 #[derive(Clone, Debug, Default)]
 struct Rate {
     second: u64,
     bytes: u64,
-    video_frames: u64,
 }
 
 impl StreamFigures {
     /// Counts a tag that arrived at `now`.
     pub fn count(&mut self, shape: &Shape, bytes: usize, now: Duration) {
         self.roll(now);
+        self.fed_since.get_or_insert(now);
         self.bytes += bytes as u64;
         self.rate.bytes += bytes as u64;
         if shape.class.is_frame() {
             self.frames += 1;
             self.heard = Some(now);
-            if shape.track.kind == MediaKind::Video {
-                self.rate.video_frames += 1;
-            }
         }
         if shape.class.is_frame() || shape.class == Class::SequenceHeader {
-            self.see_track(shape);
+            self.see_track(shape, bytes, now);
         }
     }
 
+    /// Notes when a picture of the default video track is shown, in milliseconds on the stream's clock.
+    pub fn show(&mut self, at: i64) {
+        if self.shown.is_some_and(|latest| at < latest) {
+            self.b_frames += 1;
+        } else {
+            self.shown = Some(at);
+        }
+    }
+
+    /// Another publisher follows, of whose tracks nothing is known.
+    pub fn begin_input(&mut self) {
+        self.tracks.clear();
+        self.heard = None;
+        self.fed_since = None;
+        self.b_frames = 0;
+        self.shown = None;
+    }
+
+    /// As the figures are at a moment when nothing came, perhaps for a while.
+    #[must_use]
+    pub fn at(&self, now: Duration) -> Self {
+        let mut figures = self.clone();
+        figures.roll(now);
+        figures
+            .tracks
+            .iter_mut()
+            .for_each(|track| track.pace.roll(now));
+        figures
+    }
+
     /// Closes the second that has passed, so that a silent stream shows 0.
-    pub fn roll(&mut self, now: Duration) {
+    fn roll(&mut self, now: Duration) {
         let second = now.as_secs();
         if second == self.rate.second {
             return;
         }
         let is_next = second == self.rate.second + 1;
         self.bitrate = if is_next { self.rate.bytes * 8 } else { 0 };
-        self.video_fps = if is_next { self.rate.video_frames } else { 0 };
-        self.rate = Rate {
-            second,
-            ..Rate::default()
-        };
+        self.rate = Rate { second, bytes: 0 };
     }
 
-    fn see_track(&mut self, shape: &Shape) {
-        let seen = TrackFigures {
-            track: shape.track,
-            codec: shape.codec,
-            enhanced: shape.enhanced,
-        };
-        let known = self
-            .tracks
-            .iter_mut()
-            .find(|known| known.track == shape.track);
-        if let Some(known) = known {
-            *known = seen;
-        } else if self.tracks.len() < TRACKS_MAX {
-            self.tracks.push(seen);
+    fn see_track(&mut self, shape: &Shape, bytes: usize, now: Duration) {
+        let known = (self.tracks.iter()).position(|known| known.track == shape.track);
+        let place = known.unwrap_or(self.tracks.len());
+        if known.is_none() && place < TRACKS_MAX {
+            self.tracks.push(TrackFigures {
+                track: shape.track,
+                codec: shape.codec,
+                enhanced: shape.enhanced,
+                pace: Pace::default(),
+            });
+        }
+        if let Some(track) = self.tracks.get_mut(place) {
+            track.codec = shape.codec;
+            track.enhanced = shape.enhanced;
+            track.pace.add(bytes, shape.class.is_frame(), now);
         }
     }
 }
@@ -152,8 +186,16 @@ pub struct StreamSnapshot {
     pub repairs: Repairs,
     /// What is the matter with its publisher's clock.
     pub symptoms: Symptoms,
+    /// How often that clock has jumped in the last minute.
+    pub jumps: usize,
+    /// How long the publisher has been feeding it.
+    pub fed_for: Duration,
+    /// What the publisher's decoders need.
+    pub headers: Arc<Headers>,
     /// What the ring holds, in bytes.
     pub ring_bytes: usize,
     /// The distance of the last two keyframes, in milliseconds.
     pub keyframe_interval_ms: Option<i64>,
+    /// How long it is since the last one, in milliseconds of media.
+    pub since_keyframe_ms: Option<i64>,
 }

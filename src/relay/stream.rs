@@ -21,7 +21,7 @@ use crate::media::timeline::GapPolicy;
 use crate::rule::{Role, StreamKey};
 use futures::FutureExt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
 use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
@@ -147,19 +147,24 @@ impl Stream {
 
     /// What can be seen of it at this moment.
     pub fn snapshot(&self) -> StreamSnapshot {
-        let mut shared = self.lock();
-        shared.intake.figures.roll(self.began.elapsed());
+        let shared = self.lock();
+        let (now, intake) = (self.began.elapsed(), &shared.intake);
         let is_away = shared.hold.presence == Presence::Away;
         StreamSnapshot {
-            figures: shared.intake.figures.clone(),
+            figures: intake.figures.at(now),
             publisher: (!is_away).then(|| Publisher {
                 peer: shared.seat.claim.peer,
                 client: shared.seat.claim.client.clone(),
             }),
-            repairs: *shared.intake.timeline.repairs(),
-            symptoms: shared.intake.timeline.symptoms(),
-            ring_bytes: shared.intake.ring.bytes(),
-            keyframe_interval_ms: shared.intake.ring.gop_ms(),
+            repairs: *intake.timeline.repairs(),
+            symptoms: intake.timeline.symptoms(),
+            jumps: intake.timeline.jumps(now),
+            fed_for: (intake.figures.fed_since)
+                .map_or(Duration::ZERO, |since| now.saturating_sub(since)),
+            headers: Arc::clone(intake.ring.headers()),
+            ring_bytes: intake.ring.bytes(),
+            keyframe_interval_ms: intake.ring.gop_ms(),
+            since_keyframe_ms: intake.ring.open_gop_ms(),
         }
     }
 

@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use aqueduct::api::{self, AllowedHosts, Connection, Doors, Origins, Settings, tencent};
 use aqueduct::control::{
-    AppName, Clock, Forbids, History, HostJudge, Input, InputSettings, Inputs, Origin,
+    AppName, Clock, DropCounts, Forbids, History, HostJudge, Input, InputSettings, Inputs, Origin,
     PreflightReport, PreflightStep, Project, ProjectEvent, ProjectId, ProjectParts, Projects,
-    PullUrl, Readiness, Role, Rule, RuleId, Rules, Running, Source, Step, StepResult, StreamKey,
-    StreamState, StreamStatus, TargetDrops, TargetState, TargetStatus, TargetUrl, TrackKind,
-    TrackStatus,
+    PullUrl, Readiness, RepairCounts, Role, Rule, RuleId, Rules, Running, Source, Step, StepResult,
+    StreamInput, StreamInputKind, StreamInputState, StreamKey, StreamState, StreamStatus,
+    TargetDrops, TargetState, TargetStatus, TargetUrl, TrackKind, TrackStatus, Warning,
+    WarningCode,
 };
 use aqueduct::relay::Hub;
 use aqueduct::relay::ring::RingLimits;
@@ -235,17 +236,44 @@ pub fn stream_status(app: &str, name: &str) -> StreamStatus {
         since: OffsetDateTime::UNIX_EPOCH,
         publisher: Some("192.0.2.7:51234".parse().unwrap()),
         client: Some("FMLE/3.0".into()),
+        inputs: vec![StreamInput {
+            kind: StreamInputKind::Publisher,
+            state: StreamInputState::Active,
+            peer: Some("192.0.2.7:51234".parse().unwrap()),
+            client: Some("FMLE/3.0".into()),
+        }],
         tracks: vec![TrackStatus {
             kind: TrackKind::Video,
             id: 0,
             codec: "h264".into(),
+            profile: Some("High".into()),
+            level: Some("4.1".into()),
+            width: Some(1920),
+            height: Some(1080),
+            frame_rate: Some(29.97),
+            sample_rate: None,
+            channels: None,
+            bitrate: Some(5_900_000),
+            fps: Some(30.0),
         }],
         bitrate: 6_000_000,
+        fps: Some(30.0),
         bytes: 1000,
         frames: 50,
         keyframe_interval_ms: Some(2000),
+        b_frames: 0,
         ring_bytes: 4096,
-        repairs: 0,
+        repairs: 3,
+        repairs_by_kind: RepairCounts {
+            clamp: 2,
+            wrap: 1,
+            ..RepairCounts::default()
+        },
+        drops: DropCounts::default(),
+        warnings: vec![Warning {
+            code: WarningCode::NoAudio,
+            detail: "nothing of sound has come".into(),
+        }],
         targets: 1,
     }
 }

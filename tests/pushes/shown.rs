@@ -1,9 +1,12 @@
 //! What is shown of rules that have no push.
 
-use super::stream;
+use super::{claim, stream, tag};
 use crate::gateway_parts::{Gateway, Host, Names, Setup, dialer, rule, until};
-use aqueduct::control::{Live, Running, TargetState, TargetStatus};
+use aqueduct::control::{
+    Live, RepairCounts, Running, StreamInputState, TargetState, TargetStatus, WarningCode,
+};
 use aqueduct::egress::attempt::Reach;
+use aqueduct::relay::Terms;
 use aqueduct::rule::{Rule, RuleId, StreamPattern, UrlTemplate};
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,4 +115,76 @@ async fn a_rule_that_reaches_its_end_says_goodbye_and_is_shown_as_stopped() {
         (TargetState::Stopped, end)
     );
     assert!(host.is_left_alone().await);
+}
+
+/// Full HD at 30 pictures a second, as x264 describes it.
+const FULL_HD: &str = "170000000001640028ffe1001b67640028acd940780227e5c044000003000400000300f03c60c658\
+                       01000668ebe3cb22c0fdf8f800";
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_described_by_its_headers_and_by_what_comes() {
+    let gateway = Gateway::start(Setup {
+        terms: Terms {
+            grace: Duration::from_secs(600),
+            ..Terms::default()
+        },
+        ..Setup::default()
+    })
+    .await;
+    let read_model = live(&gateway);
+    let producer = claim(&gateway, "cam");
+    tag(&producer, 0, &hex::decode(FULL_HD).unwrap());
+    tag(&producer, 0, &[0x17, 1, 0, 0, 80, 0x65]);
+    let mut frame = 1;
+    let mut pictures = async |count: u32, ahead: u32| {
+        for _ in 0..count {
+            tokio::time::advance(Duration::from_millis(40)).await;
+            tag(&producer, ahead + frame * 40, &[0x27, 1, 0, 0, 80, 0x41]);
+            frame += 1;
+        }
+    };
+    pictures(60, 0).await;
+    let shown = &read_model.streams()[0];
+    let track = &shown.tracks[0];
+    assert_eq!(
+        (track.profile.as_deref(), track.level.as_deref()),
+        (Some("High"), Some("4.0"))
+    );
+    assert_eq!((track.width, track.height), (Some(1920), Some(1080)));
+    assert_eq!(
+        (track.frame_rate, track.fps, shown.fps),
+        (Some(30.0), Some(25.0), Some(25.0))
+    );
+    // A picture has six bytes.
+    assert_eq!(track.bitrate, Some(25 * 6 * 8));
+    assert_eq!(
+        (shown.repairs_by_kind, shown.b_frames),
+        (RepairCounts::default(), 0)
+    );
+    assert_eq!(shown.inputs[0].state, StreamInputState::Active);
+    assert_eq!(shown.warnings, []);
+
+    // A step back, a picture that is shown early, a jump, and no sound for longer than it may be missing.
+    tag(&producer, 59 * 40, &[0x27, 1, 0, 0, 120, 0x41]);
+    tag(&producer, 61 * 40, &[0x27, 1, 0, 0, 0, 0x41]);
+    pictures(100, 60_000).await;
+    let shown = &read_model.streams()[0];
+    assert_eq!((shown.repairs_by_kind.clamp, shown.b_frames), (1, 1));
+    assert_eq!(shown.repairs_by_kind.rebase, 1);
+    let codes: Vec<_> = shown.warnings.iter().map(|warning| warning.code).collect();
+    assert_eq!(
+        codes,
+        [
+            WarningCode::KeyframeInterval,
+            WarningCode::BFrames,
+            WarningCode::NoAudio,
+            WarningCode::ClockJumps,
+        ]
+    );
+    drop(producer);
+    let shown = &read_model.streams()[0];
+    assert_eq!(
+        (shown.inputs[0].state, shown.inputs[0].peer),
+        (StreamInputState::Lost, None)
+    );
 }

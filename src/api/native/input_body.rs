@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use time::serde::rfc3339;
 use utoipa::ToSchema;
 
-use super::rule_body::{OriginName, wrong};
+use super::rule_body::wrong;
 use crate::api::problem::Problem;
 use crate::control::inputs::{InputState, InputView, Position, StreamInputs};
 use crate::control::{
@@ -64,7 +64,6 @@ pub struct InputBody {
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<OffsetDateTime>,
     /// Who made it.
-    #[schema(value_type = OriginName)]
     origin: Origin,
     /// How it stands.
     state: InputState,

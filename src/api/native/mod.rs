@@ -6,6 +6,7 @@ mod if_match;
 mod input_body;
 mod inputs;
 mod metrics;
+mod page;
 mod preflight;
 mod rule_body;
 mod rules;

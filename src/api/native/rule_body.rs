@@ -43,7 +43,6 @@ pub struct RuleView {
     #[schema(minimum = 128, maximum = 65_536)]
     chunk_size: Option<u32>,
     /// Who made it.
-    #[schema(value_type = OriginName)]
     origin: Origin,
     /// When it was made.
     #[serde(with = "rfc3339")]
@@ -51,18 +50,6 @@ pub struct RuleView {
     created_at: OffsetDateTime,
     /// Rises with every change of any rule; this rule was last changed by this one. In quotes it is the answer's `ETag`.
     revision: u64,
-}
-
-/// Who made a rule.
-#[derive(ToSchema)]
-#[schema(as = Origin, rename_all = "kebab-case")]
-#[allow(dead_code)]
-pub(super) enum OriginName {
-    Config,
-    CommandLine,
-    Api,
-    Zego,
-    Tencent,
 }
 
 impl RuleView {

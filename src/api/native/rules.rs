@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::if_match::{entity_tag, expected};
+use super::page::{self, Limit, Page};
 use super::rule_body::{ChangeRule, CreateRule, RuleView, wrong};
 use super::{Native, Reveal};
 use crate::api::body;
@@ -30,6 +31,34 @@ pub(super) struct RuleFilter {
     /// Show URLs with their keys.
     #[serde(default)]
     reveal: bool,
+    /// How many rows the answer has at the most.
+    #[serde(default)]
+    #[param(value_type = u32, minimum = 1, maximum = 10_000, default = 10_000, required = false)]
+    limit: Limit,
+    /// Where the page begins: from the link of the one before.
+    after: Option<String>,
+}
+
+/// Where a rule stands in the list: those of configuration and command line by their order there, and behind them the others by the
+/// time of their creation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+enum RuleKey {
+    Fixed(usize),
+    Kept(i64, u32, u64),
+}
+
+impl RuleKey {
+    fn of(place: usize, rule: &Rule) -> Self {
+        match rule.origin.is_read_only() {
+            true => Self::Fixed(place),
+            false => Self::Kept(
+                rule.created_at.unix_timestamp(),
+                rule.created_at.nanosecond(),
+                // Of those that were made in one moment, the first one first.
+                rule.revision,
+            ),
+        }
+    }
 }
 
 /// What a deletion did.
@@ -44,11 +73,16 @@ pub struct DeletedRule {
 
 /// All rules: those of configuration and command line first, then those that doors made, the oldest first.
 #[utoipa::path(get, path = "/v1/rules", tag = "rules", params(RuleFilter),
-    responses((status = 200, body = Vec<RuleView>)))]
+    responses(
+        (status = 200, body = Vec<RuleView>,
+            headers(("Link" = Option<String>, description = "The next page, as `<...>; rel=\"next\"`; absent on the last one."))),
+    ))]
 pub(super) async fn list(
     State(native): State<Native>,
+    uri: Uri,
     body::Parameters(filter): body::Parameters<RuleFilter>,
-) -> Json<Vec<RuleView>> {
+) -> Result<Response, Problem> {
+    let after = page::key(filter.after.as_deref())?;
     let wanted = |rule: &&Rule| {
         filter
             .app
@@ -60,12 +94,13 @@ pub(super) async fn list(
                 .is_none_or(|stream| rule.stream.as_str() == stream)
     };
     let rules = native.doors.rules.current();
-    let rules = rules.iter().map(AsRef::as_ref).filter(wanted);
-    Json(
-        rules
-            .map(|rule| RuleView::of(rule, filter.reveal))
-            .collect(),
-    )
+    let rules = rules.iter().map(AsRef::as_ref).enumerate();
+    let rules = rules.filter(|(_, rule)| wanted(rule));
+    let keyed = rules.map(|(place, rule)| (RuleKey::of(place, rule), rule));
+    let page = Page::of(keyed, after.as_ref(), filter.limit);
+    Ok(page
+        .map(|rule| RuleView::of(rule, filter.reveal))
+        .answer(&uri))
 }
 
 /// Makes a rule. It is in force, on running streams too, and stored when the answer comes. The same wish again (app,

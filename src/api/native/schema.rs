@@ -8,7 +8,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use utoipa::openapi::{ContentBuilder, ObjectBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{Modify, OpenApi};
 
-use super::{events, health, inputs, metrics, preflight, rule_body, rules, streams, targets};
+use super::{events, health, inputs, metrics, preflight, rules, streams, targets};
 use crate::api::problem::ProblemBody;
 
 #[derive(OpenApi)]
@@ -25,7 +25,7 @@ use crate::api::problem::ProblemBody;
         targets::list, preflight::run, events::listen,
         health::healthz, health::readyz, metrics::render,
     ),
-    components(schemas(ProblemBody, rule_body::OriginName, crate::control::Event)),
+    components(schemas(ProblemBody, crate::control::Event)),
     tags(
         (name = "rules", description = "Which stream goes where."),
         (name = "streams", description = "What is published at this moment."),

@@ -2,11 +2,13 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, Uri};
+use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::Native;
+use super::page::{self, Limit, Page};
 use crate::api::body;
 use crate::api::problem::{Problem, ProblemBody};
 use crate::control::{StreamKey, StreamStatus};
@@ -18,23 +20,36 @@ use crate::control::{StreamKey, StreamStatus};
 pub(super) struct StreamFilter {
     /// Only those of this app.
     app: Option<String>,
+    /// How many rows the answer has at the most.
+    #[serde(default)]
+    #[param(value_type = u32, minimum = 1, maximum = 10_000, default = 10_000, required = false)]
+    limit: Limit,
+    /// Where the page begins: from the link of the one before.
+    after: Option<String>,
 }
 
-/// All live streams.
+/// All live streams, in the order of their apps and names.
 #[utoipa::path(get, path = "/v1/streams", tag = "streams", params(StreamFilter),
-    responses((status = 200, body = Vec<StreamStatus>)))]
+    responses(
+        (status = 200, body = Vec<StreamStatus>,
+            headers(("Link" = Option<String>, description = "The next page, as `<...>; rel=\"next\"`; absent on the last one."))),
+    ))]
 pub(super) async fn list(
     State(native): State<Native>,
+    uri: Uri,
     body::Parameters(filter): body::Parameters<StreamFilter>,
-) -> Json<Vec<StreamStatus>> {
-    let mut streams = native.doors.running.streams();
-    streams.retain(|stream| {
-        filter
-            .app
-            .as_deref()
-            .is_none_or(|app| stream.app.as_str() == app)
+) -> Result<Response, Problem> {
+    let after: Option<(String, String)> = page::key(filter.after.as_deref())?;
+    let streams = native.doors.running.streams().into_iter();
+    let streams = streams.filter(|stream| {
+        let app = filter.app.as_deref();
+        app.is_none_or(|app| stream.app.as_str() == app)
     });
-    Json(streams)
+    let keyed = streams.map(|stream| {
+        let (app, name) = (stream.app.as_str(), stream.name.as_str());
+        ((app.to_owned(), name.to_owned()), stream)
+    });
+    Ok(Page::of(keyed, after.as_ref(), filter.limit).answer(&uri))
 }
 
 /// One live stream.

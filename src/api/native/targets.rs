@@ -1,12 +1,15 @@
 //! `/v1/targets`: how the pushes stand.
 
-use axum::Json;
 use axum::extract::State;
+use axum::http::Uri;
+use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::Native;
+use super::page::{self, Limit, Page};
 use crate::api::body;
+use crate::api::problem::Problem;
 use crate::control::{Role, Rule, RuleSet, TargetState, TargetStatus};
 
 /// Which targets to show.
@@ -25,7 +28,16 @@ pub(super) struct TargetFilter {
     /// Show URLs with their keys.
     #[serde(default)]
     reveal: bool,
+    /// How many rows the answer has at the most.
+    #[serde(default)]
+    #[param(value_type = u32, minimum = 1, maximum = 10_000, default = 10_000, required = false)]
+    limit: Limit,
+    /// Where the page begins: from the link of the one before.
+    after: Option<String>,
 }
+
+/// Where a target stands in the list: its app, its stream, its rule.
+type TargetKey = (String, String, String);
 
 impl TargetFilter {
     fn wants(&self, target: &TargetStatus) -> bool {
@@ -44,24 +56,41 @@ impl TargetFilter {
     }
 }
 
-/// All targets.
+/// All targets, in the order of their streams and rules.
 #[utoipa::path(get, path = "/v1/targets", tag = "targets", params(TargetFilter),
-    responses((status = 200, body = Vec<TargetStatus>)))]
+    responses(
+        (status = 200, body = Vec<TargetStatus>,
+            headers(("Link" = Option<String>, description = "The next page, as `<...>; rel=\"next\"`; absent on the last one."))),
+    ))]
 pub(super) async fn list(
     State(native): State<Native>,
+    uri: Uri,
     body::Parameters(filter): body::Parameters<TargetFilter>,
-) -> Json<Vec<TargetStatus>> {
-    let mut targets = native.doors.running.targets();
-    targets.retain(|target| filter.wants(target));
-    if filter.reveal {
-        let rules = native.doors.rules.current();
-        targets.iter_mut().for_each(|target| reveal(target, &rules));
-    }
-    Json(targets)
+) -> Result<Response, Problem> {
+    let after: Option<TargetKey> = page::key(filter.after.as_deref())?;
+    let targets = native.doors.running.targets().into_iter();
+    let targets = targets.filter(|target| filter.wants(target));
+    let keyed = targets.map(|target| (key(&target), target));
+    let page = Page::of(keyed, after.as_ref(), filter.limit);
+    let rules = filter.reveal.then(|| native.doors.rules.current());
+    let shown = page.map(|target| match &rules {
+        Some(rules) => revealed(target, rules),
+        None => target,
+    });
+    Ok(shown.answer(&uri))
+}
+
+fn key(target: &TargetStatus) -> TargetKey {
+    let (app, name) = (&target.stream.app, &target.stream.name);
+    (
+        app.as_str().to_owned(),
+        name.as_str().to_owned(),
+        target.rule.to_string(),
+    )
 }
 
 /// What runs holds no keys that could be shown; the rule does. A target whose rule is gone stays masked.
-fn reveal(target: &mut TargetStatus, rules: &RuleSet) {
+fn revealed(mut target: TargetStatus, rules: &RuleSet) -> TargetStatus {
     let url = |rule: &Rule| match target.role {
         Some(Role::Backup) => rule.backup_url.clone(),
         _ => Some(rule.url.clone()),
@@ -71,4 +100,5 @@ fn reveal(target: &mut TargetStatus, rules: &RuleSet) {
     if let Some(url) = filled {
         target.url = url.expose().to_owned();
     }
+    target
 }

@@ -35,5 +35,9 @@ pub const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// Header fields of a request. Browsers behind a proxy send about 30.
 pub const MAX_HEADERS: usize = 64;
 
+/// Rows of one answer of a list. A rule's row has about 300 bytes, so an answer has some megabytes at the most; who does not ask for
+/// pages sees everything in all but the largest gateways.
+pub const MAX_PAGE_ROWS: usize = 10_000;
+
 /// Bytes of a request's body. The largest that a door knows is a rule with its URL.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;

@@ -18,6 +18,12 @@ impl Jumps {
         self.next = (self.next + 1) % self.at.len();
     }
 
+    /// How many there were within [`JUMPS_WINDOW`].
+    pub(super) fn count(&self, now: Duration) -> usize {
+        let is_late = |at: &&Duration| now.saturating_sub(**at) <= JUMPS_WINDOW;
+        self.at.iter().flatten().filter(is_late).count()
+    }
+
     /// Whether there were more than [`JUMPS_MAX`] within [`JUMPS_WINDOW`].
     pub(super) fn are_too_many(&self, now: Duration) -> bool {
         let oldest = self.at.get(self.next).copied().flatten();
@@ -37,6 +43,7 @@ mod tests {
             jumps.note(second(at));
         }
         assert!(!jumps.are_too_many(second(10)));
+        assert_eq!([10, 65, 100].map(|at| jumps.count(second(at))), [10, 5, 0]);
         jumps.note(second(60));
         assert!(jumps.are_too_many(second(60)));
         assert!(!jumps.are_too_many(second(61)));

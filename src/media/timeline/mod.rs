@@ -170,6 +170,11 @@ impl Timeline {
         self.jumps.are_too_many(now)
     }
 
+    /// How often the current input's clock has jumped within the last minute.
+    pub fn jumps(&self, now: Duration) -> usize {
+        self.jumps.count(now)
+    }
+
     /// Script data, marks and ends of sequences. Their stamps may be anyone's, so they move no line.
     fn place_aside(&mut self, track: Track, wire: u32, now: Duration) -> i64 {
         let src = self.unwrap.peek(wire, self.source);
