@@ -83,7 +83,7 @@ async fn targets_are_shown() {
             "rule": rule.id, "stream": "live/cam", "url": "rtmp://h/app/***", "state": "backing_off",
             "since": "1970-01-01T00:00:00Z", "attempt": 2,
             "reason": "NetStream.Publish.BadName: taken", "bytes": 10, "bitrate": 20, "frames": 30,
-            "dropped": 40, "drops": {"disposable": 1, "until_keyframe": 32, "overtaken": 7}, "repaired": 50, "lag_ms": 60, "rtt_ms": 7.5,
+            "dropped": 40, "drops": {"disposable": 1, "until_keyframe": 32, "overtaken": 7}, "repaired": 50, "late": 0, "lag_ms": 60, "rtt_ms": 7.5,
         })
     );
     for (query, count) in [

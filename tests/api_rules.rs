@@ -292,6 +292,7 @@ async fn options_are_taken_shown_and_changed() {
     let body = json!({
         "app": "live", "stream": "cam", "url": URL, "backup_url": "rtmp://b.example/app/CANARY",
         "enabled": false, "stop_at": "2030-01-01T02:00:00+02:00", "chunk_size": 8192,
+        "strict_interleave": true, "digest_handshake": true,
     });
     let made = gateway.ask("POST", "/v1/rules", Some(body)).await;
     assert_eq!(made.status, 201, "{}", made.text);
@@ -301,6 +302,10 @@ async fn options_are_taken_shown_and_changed() {
     assert_eq!(
         (&rule["enabled"], &rule["stop_at"], &rule["chunk_size"]),
         (&json!(false), &json!("2030-01-01T00:00:00Z"), &json!(8192))
+    );
+    assert_eq!(
+        (&rule["strict_interleave"], &rule["digest_handshake"]),
+        (&json!(true), &json!(true))
     );
     let path = made.header("location").to_owned();
     let whole = gateway
@@ -313,9 +318,17 @@ async fn options_are_taken_shown_and_changed() {
     let changed = change(json!({"enabled": true})).await.json();
     assert_eq!(changed["enabled"], true);
     assert_eq!(changed["backup_url"], rule["backup_url"]);
-    let body = json!({"backup_url": null, "stop_at": null, "chunk_size": null});
+    let body = json!({
+        "backup_url": null, "stop_at": null, "chunk_size": null, "strict_interleave": null, "digest_handshake": false,
+    });
     let changed = change(body).await.json();
-    for gone in ["backup_url", "stop_at", "chunk_size"] {
+    for gone in [
+        "backup_url",
+        "stop_at",
+        "chunk_size",
+        "strict_interleave",
+        "digest_handshake",
+    ] {
         assert!(changed.get(gone).is_none(), "{changed}");
     }
     let body = json!({"url": "rtmp://c.example/app/{stream}?CANARY", "backup_url": "rtmp://d/app/{stream}"});
@@ -388,6 +401,8 @@ async fn mistakes_in_options_are_named() {
         ("chunk_size", json!(127)),
         ("chunk_size", json!(65_537)),
         ("chunk_size", json!(-1)),
+        ("strict_interleave", json!("yes")),
+        ("digest_handshake", json!(1)),
     ] {
         let mut body = json!({"app": "live", "stream": "other", "url": URL});
         body[field] = value.clone();

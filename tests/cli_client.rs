@@ -219,13 +219,16 @@ async fn options_are_added_and_changed_with_keys_kept_off_the_command_line() {
     ];
     let at = "2030-01-01T00:00:00Z";
     let options = ["--stop-at", at, "--chunk-size", "8192", "--disabled"];
-    let added = running.run(&[&add[..], &options].concat()).await.ok();
+    let kinds = ["--strict-interleave", "--digest-handshake"];
+    let arguments = [&add[..], &options, &kinds].concat();
+    let added = running.run(&arguments).await.ok();
     assert!(
         added.contains("live/cam -> rtmp://a/app/*** (backup rtmp://b/app/***)"),
         "{added}"
     );
     let rule = running.gateway.rules.list(None)[0].clone();
     assert!(!rule.enabled && rule.stop_at.is_some() && rule.chunk_size == Some(8192));
+    assert!(rule.strict_interleave && rule.digest_handshake);
     let again = running.run(&add).await.ok();
     assert!(again.contains("its options stay as they are"), "{again}");
     let table = running.run(&["rules", "list"]).await.ok();
@@ -241,12 +244,20 @@ async fn options_are_added_and_changed_with_keys_kept_off_the_command_line() {
     );
     let url = file("new", "rtmp://d/app/{stream}");
     let change = ["rules", "change", id, "--url", &url, "--chunk-size", "none"];
-    let none = ["--stop-at", "none", "--backup-url", "none", "--json"];
+    let none = [
+        "--stop-at",
+        "none",
+        "--backup-url",
+        "none",
+        "--strict-interleave=false",
+        "--json",
+    ];
     let changed = running.run(&[&change[..], &none].concat()).await.json();
     assert_eq!(changed["url"], "rtmp://d/app/***");
     let rule = running.gateway.rules.list(None)[0].clone();
     assert!(rule.enabled && rule.stop_at.is_none() && rule.chunk_size.is_none());
     assert!(rule.backup_url.is_none());
+    assert!(!rule.strict_interleave && rule.digest_handshake);
     running
         .run(&["rules", "change", id, "--disable"])
         .await
@@ -434,6 +445,17 @@ async fn streams_are_listed_shown_and_kicked() {
         .await
         .failed(1);
     assert!(error.contains("nobody publishes live/a/b"), "{error}");
+}
+
+#[tokio::test]
+async fn a_list_of_several_pages_is_shown_whole() {
+    let running = Running::start().await;
+    let names = (0..10_001).map(|number| format!("s{number}"));
+    *running.gateway.running.streams.lock().unwrap() =
+        names.map(|name| stream_status("live", &name)).collect();
+    let list = running.run(&["streams", "list", "--json"]).await.json();
+    assert_eq!(list.as_array().unwrap().len(), 10_001);
+    assert_eq!(list[10_000]["name"], "s9999", "they go by their names");
 }
 
 #[tokio::test]

@@ -113,6 +113,8 @@ fn every_key_reaches_its_place() {
             enabled = false
             stop_at = 2030-01-01T00:00:00Z
             chunk_size = 128
+            strict_interleave = true
+            digest_handshake = true
             "#,
         )
         .unwrap();
@@ -157,6 +159,7 @@ fn every_key_reaches_its_place() {
         "rtmps://b/app/{stream}"
     );
     assert_eq!((rule.enabled, rule.chunk_size), (false, Some(128)));
+    assert!(rule.strict_interleave && rule.digest_handshake);
 }
 
 #[test]

@@ -354,6 +354,8 @@ async fn options_are_kept_and_are_no_part_of_what_a_rule_is_known_by() {
         enabled: false,
         stop_at: Some(OffsetDateTime::UNIX_EPOCH + Duration::from_secs(60)),
         chunk_size: Some(8192),
+        strict_interleave: true,
+        digest_handshake: true,
     };
     let wish = |options: &RuleOptions| NewRule {
         options: options.clone(),
@@ -369,6 +371,7 @@ async fn options_are_kept_and_are_no_part_of_what_a_rule_is_known_by() {
         ),
         (&options.backup_url, false, options.stop_at, Some(8192))
     );
+    assert!(made.strict_interleave && made.digest_handshake);
     assert_eq!(open(&store).list(None), vec![made.clone()]);
     let again = rules.create(wish(&RuleOptions::default())).await.unwrap();
     assert!(again.standing);

@@ -27,6 +27,8 @@ fn rule(number: u64) -> Rule {
         revision: number,
         stop_at: None,
         chunk_size: None,
+        strict_interleave: false,
+        digest_handshake: false,
     }
 }
 

@@ -1,6 +1,7 @@
-//! Whatever a body holds: no panic, a shape that fits its medium, and a composition time that is read where it is written.
+//! Whatever a body holds: no panic, a shape that fits its medium, a composition time that is read where it is written, and a
+//! description of sequence headers alone.
 
-use aqueduct::media::{Class, Codec, Composition, MediaKind, Shape, TrackId};
+use aqueduct::media::{Class, Codec, Composition, Description, MediaKind, Shape, TrackId};
 use bytes::Bytes;
 
 /// The first byte says what the body is, the next three are another composition time, and the rest is the body.
@@ -18,6 +19,8 @@ pub fn run(bytes: &[u8]) {
     check_beginnings(kind, body);
     let another = i32::from_be_bytes([*c0, *c1, *c2, 0]) >> 8;
     check_composition(&shape, body, another);
+    let said = Description::of(&shape, body);
+    assert!(said == Description::default() || shape.class == Class::SequenceHeader);
 }
 
 fn check_shape(kind: MediaKind, body: &[u8], shape: &Shape) {

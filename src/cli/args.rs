@@ -283,6 +283,12 @@ pub struct RuleOptionArgs {
     /// The chunk size towards the target, in bytes
     #[arg(long, value_name = "BYTES")]
     pub chunk_size: Option<String>,
+    /// Give the target sound and pictures strictly in the order of their times, up to 100 ms later; =false for no longer
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub strict_interleave: Option<bool>,
+    /// Make the handshake with a digest, as Flash does; =false for no longer
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub digest_handshake: Option<bool>,
 }
 
 /// `streams`.

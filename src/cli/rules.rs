@@ -131,6 +131,14 @@ fn said(options: &RuleOptionArgs, urls: &[String]) -> Result<Map<String, Value>,
         })?;
         said.insert("chunk_size".to_owned(), number.into());
     }
+    for (name, value) in [
+        ("strict_interleave", options.strict_interleave),
+        ("digest_handshake", options.digest_handshake),
+    ] {
+        if let Some(value) = value {
+            said.insert(name.to_owned(), value.into());
+        }
+    }
     Ok(said)
 }
 

@@ -31,6 +31,8 @@ impl RuleConfig {
             revision: 0,
             stop_at: self.stop_at,
             chunk_size: self.chunk_size,
+            strict_interleave: self.strict_interleave,
+            digest_handshake: self.digest_handshake,
         }
     }
 }
@@ -50,5 +52,7 @@ pub fn rule_from_command_line(url: UrlTemplate, now: OffsetDateTime) -> Rule {
         revision: 0,
         stop_at: None,
         chunk_size: None,
+        strict_interleave: false,
+        digest_handshake: false,
     }
 }

@@ -393,6 +393,12 @@ pub struct RuleConfig {
     /// The size of our chunks towards this target, in bytes.
     #[serde(default)]
     pub chunk_size: Option<u32>,
+    /// Whether sound and pictures wait for each other.
+    #[serde(default)]
+    pub strict_interleave: bool,
+    /// Whether the handshake has a digest.
+    #[serde(default)]
+    pub digest_handshake: bool,
 }
 
 /// `[[inputs]]`: what a stream is fed from, beside or instead of its publisher.

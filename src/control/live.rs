@@ -127,6 +127,7 @@ fn target_status(push: &PushStatus) -> TargetStatus {
         dropped: figures.left_out().total(),
         drops: TargetDrops::from(figures.left_out()),
         repaired: figures.repaired.load(Ordering::Relaxed),
+        late: figures.late.load(Ordering::Relaxed),
         lag_ms: figures.lag_ms.load(Ordering::Relaxed),
         rtt_ms: (rtt_us > 0).then_some(rtt_us as f64 / 1000.0),
     }
@@ -171,6 +172,7 @@ fn idle_target(
         dropped: 0,
         drops: TargetDrops::default(),
         repaired: 0,
+        late: 0,
         lag_ms: 0,
         rtt_ms: None,
     }

@@ -34,6 +34,10 @@ pub struct RuleOptions {
     pub stop_at: Option<OffsetDateTime>,
     /// The chunk size towards its target, in bytes, within [`CHUNK_SIZES`](crate::rule::CHUNK_SIZES).
     pub chunk_size: Option<u32>,
+    /// Whether sound and pictures wait for each other, so that they go out in order.
+    pub strict_interleave: bool,
+    /// Whether the handshake has a digest.
+    pub digest_handshake: bool,
 }
 
 impl Default for RuleOptions {
@@ -43,6 +47,8 @@ impl Default for RuleOptions {
             enabled: true,
             stop_at: None,
             chunk_size: None,
+            strict_interleave: false,
+            digest_handshake: false,
         }
     }
 }
@@ -60,6 +66,10 @@ pub struct RuleChange {
     pub stop_at: Option<Option<OffsetDateTime>>,
     /// The chunk size towards its target, in bytes, within [`CHUNK_SIZES`](crate::rule::CHUNK_SIZES).
     pub chunk_size: Option<Option<u32>>,
+    /// Whether sound and pictures wait for each other.
+    pub strict_interleave: Option<bool>,
+    /// Whether the handshake has a digest.
+    pub digest_handshake: Option<bool>,
 }
 
 impl RuleChange {
@@ -79,6 +89,8 @@ impl RuleChange {
             enabled: self.enabled.unwrap_or(rule.enabled),
             stop_at: self.stop_at.unwrap_or(rule.stop_at),
             chunk_size: self.chunk_size.unwrap_or(rule.chunk_size),
+            strict_interleave: self.strict_interleave.unwrap_or(rule.strict_interleave),
+            digest_handshake: self.digest_handshake.unwrap_or(rule.digest_handshake),
             ..rule.clone()
         }
     }

@@ -76,6 +76,9 @@ pub struct TargetStatus {
     pub drops: TargetDrops,
     /// The stream's timestamp repairs since the push began.
     pub repaired: u64,
+    /// Frames that this target was given with a later time, so that it gets sound and pictures in order; see the rule's
+    /// `strict_interleave`.
+    pub late: u64,
     /// How far it is behind its stream, in milliseconds, with what the kernel still holds.
     pub lag_ms: u64,
     /// The round-trip time that the kernel measured, in milliseconds.

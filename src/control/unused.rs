@@ -113,6 +113,8 @@ mod tests {
             revision: 1,
             stop_at: None,
             chunk_size: None,
+            strict_interleave: false,
+            digest_handshake: false,
         })
     }
 

@@ -86,6 +86,8 @@ impl Writer {
             revision: self.book.next_revision(),
             stop_at: new.options.stop_at,
             chunk_size: new.options.chunk_size,
+            strict_interleave: new.options.strict_interleave,
+            digest_handshake: new.options.digest_handshake,
         };
         check_backup(&rule)?;
         if keeping == Keeping::Stored {

@@ -42,6 +42,8 @@ pub struct Reach {
 pub struct Manner {
     /// The chunk size towards it, in bytes.
     pub chunk_size: u32,
+    /// Whether the handshake has a digest, as Flash's has, or none, as OBS's.
+    pub digest_handshake: bool,
     /// What to announce of Enhanced RTMP, where the stream uses it.
     pub enhanced: Option<Enhanced>,
     /// How far to go.
@@ -170,9 +172,12 @@ impl Reach {
         };
         watch(Step::Handshake);
         let mut inbox = BytesMut::new();
-        timeout(HANDSHAKE_TIMEOUT, shake_hands(&mut transport, &mut inbox))
-            .await
-            .map_err(|_| too_slow("RTMP handshake", HANDSHAKE_TIMEOUT))??;
+        timeout(
+            HANDSHAKE_TIMEOUT,
+            shake_hands(&mut transport, &mut inbox, manner),
+        )
+        .await
+        .map_err(|_| too_slow("RTMP handshake", HANDSHAKE_TIMEOUT))??;
         watch(Step::Connect);
         let session = ClientSession::new(ClientConfig {
             chunk_size: manner.chunk_size,
@@ -190,8 +195,15 @@ impl Reach {
     }
 }
 
-async fn shake_hands(transport: &mut Transport, inbox: &mut BytesMut) -> Result<(), Failure> {
-    let mut handshake = handshake::Client::plain(random_seed());
+async fn shake_hands(
+    transport: &mut Transport,
+    inbox: &mut BytesMut,
+    manner: &Manner,
+) -> Result<(), Failure> {
+    let mut handshake = match manner.digest_handshake {
+        true => handshake::Client::digest(),
+        false => handshake::Client::plain(random_seed()),
+    };
     loop {
         let mut unread: &[u8] = inbox;
         let progress = handshake.read(&mut unread)?;

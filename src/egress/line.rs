@@ -18,6 +18,7 @@ use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use tokio::time::{Sleep, sleep_until};
 use tokio_util::io::poll_read_buf;
 
 /// Slices of one vectored write: one that catches up fills several writes.
@@ -58,6 +59,8 @@ pub(super) struct Ends<W> {
     task: Waker,
     /// What a write on the producer's turn has met; the task finds out more.
     broken: Option<io::Error>,
+    /// Runs out when the target is to have what its consumer waits with.
+    due: Option<Pin<Box<Sleep>>>,
 }
 
 /// Who writes.
@@ -67,6 +70,8 @@ enum Served {
     ByTask,
     /// Whoever has appended to the stream.
     OnTurn,
+    /// The push's task, once something was appended, or what its consumer waits with is due.
+    ByTaskLater,
 }
 
 /// What was given to a connection.
@@ -120,6 +125,8 @@ pub struct Standing {
     pub(super) mode: Mode,
     /// What it was not given.
     pub(super) left_out: LeftOut,
+    /// Frames that it was given with a later time, so that it gets them in order.
+    pub(super) late: u64,
     /// How far behind the stream's newest tag the peer's last acknowledgement is.
     pub(super) lag: Lag,
     /// The connection's round-trip time, where the kernel tells.
@@ -143,6 +150,7 @@ impl<W: Wire> Line<W> {
             is_full: false,
             task: Waker::noop().clone(),
             broken: None,
+            due: None,
         })))
     }
 
@@ -150,6 +158,10 @@ impl<W: Wire> Line<W> {
     pub(super) fn flow(&self, composed: &mut Composed<'_>) -> Sent {
         match &mut *self.lock() {
             Some(ends) if ends.served == Served::OnTurn => ends.flow(composed),
+            Some(ends) if ends.served == Served::ByTaskLater => {
+                ends.hand_over();
+                Sent::default()
+            }
             _ => Sent::default(),
         }
     }
@@ -314,8 +326,15 @@ impl<W: Wire> Ends<W> {
         if let Some(error) = self.broken.take() {
             return Err(error);
         }
-        if self.served == Served::OnTurn {
-            return Ok(None);
+        match self.served {
+            Served::OnTurn => return Ok(None),
+            Served::ByTask => {}
+            Served::ByTaskLater => {
+                if !self.is_due(cx) {
+                    return Ok(None);
+                }
+                self.served = Served::ByTask;
+            }
         }
         let drained = self.refill();
         let was_unflushed = self.unflushed > 0;
@@ -323,11 +342,8 @@ impl<W: Wire> Ends<W> {
         let mut through = None;
         if self.is_empty() {
             match drained {
-                // One that is not given all stays with its task: the producer's turn is for those that are.
-                Drained::CaughtUp if self.consumer.mode() == Mode::All => {
-                    self.served = Served::OnTurn;
-                }
-                Drained::CaughtUp | Drained::More => {}
+                Drained::CaughtUp => self.rest(cx),
+                Drained::More => {}
                 Drained::Ended(_) => through = Some(Through::Ended),
                 Drained::Recycle(why) => through = Some(Through::Recycle(why)),
             }
@@ -335,6 +351,28 @@ impl<W: Wire> Ends<W> {
         let flushed = was_unflushed && self.unflushed == 0;
         let did = sent.writes > 0 || flushed || through.is_some();
         Ok(did.then_some((sent, through)))
+    }
+
+    /// Leaves the line to whoever appends; where it is given its tags in order, to the task's next turn.
+    fn rest(&mut self, cx: &mut Context<'_>) {
+        if !self.consumer.is_in_order() {
+            // One that is not given all stays with its task: the producer's turn is for those that are.
+            if self.consumer.mode() == Mode::All {
+                self.served = Served::OnTurn;
+            }
+            return;
+        }
+        self.served = Served::ByTaskLater;
+        self.due = (self.consumer.due()).map(|due| Box::pin(sleep_until(due)));
+        if self.is_due(cx) {
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// Whether the target is to have what its consumer waits with; the task is woken then.
+    fn is_due(&mut self, cx: &mut Context<'_>) -> bool {
+        let due = self.due.as_mut();
+        due.is_some_and(|due| due.as_mut().poll(cx).is_ready())
     }
 
     /// Takes from the ring what the target is to have next.
@@ -444,6 +482,7 @@ impl<W: Wire> Ends<W> {
             mode,
             left_out: self.consumer.left_out(),
             lag,
+            late: self.consumer.late(),
             rtt: tcp.map(|tcp| tcp.rtt),
             is_stalled: self.flight.is_stalled(now),
         }

@@ -38,6 +38,10 @@ pub struct Running {
 pub struct PushOptions {
     /// The chunk size towards the target, in bytes, where the rule has its own.
     pub chunk_size: Option<u32>,
+    /// Whether sound and pictures wait for each other.
+    pub strict_interleave: bool,
+    /// Whether the handshake has a digest.
+    pub digest_handshake: bool,
 }
 
 impl PushOptions {
@@ -45,6 +49,8 @@ impl PushOptions {
     pub fn of(rule: &Rule) -> Self {
         Self {
             chunk_size: rule.chunk_size,
+            strict_interleave: rule.strict_interleave,
+            digest_handshake: rule.digest_handshake,
         }
     }
 }
@@ -191,6 +197,8 @@ mod tests {
             revision: u64::from(number),
             stop_at: None,
             chunk_size: None,
+            strict_interleave: false,
+            digest_handshake: false,
         }
     }
 
@@ -342,6 +350,10 @@ mod tests {
         let moved = rule(1, "cam", "rtmp://a/app/z");
         let rechunked = Rule {
             chunk_size: Some(60_000),
+            ..one.clone()
+        };
+        let in_order = Rule {
+            strict_interleave: true,
             ..one
         };
         assert_eq!(steps(&rules([two.clone()]), &live, &runs), ["-1"]);
@@ -351,6 +363,7 @@ mod tests {
             steps(&rules([moved, two.clone()]), &live, &runs),
             ["-1", "+rtmp://a/app/z"]
         );
+        assert_eq!(steps(&rules([in_order, two.clone()]), &live, &runs), ["-1"]);
         assert_eq!(
             steps(&rules([rechunked, two]), &live, &runs),
             ["-1"],

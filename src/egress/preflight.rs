@@ -70,6 +70,7 @@ pub async fn preflight(
         return tried;
     }
     let manner = Manner {
+        digest_handshake: false,
         chunk_size,
         enhanced: None,
         depth,

@@ -2,7 +2,7 @@
 //!
 //! A probe goes as far as the answer to `connect`: it publishes nothing, so that no CDN sees two publishers of one key.
 
-use super::attempt::{Depth, Manner, Reach};
+use super::attempt::{Manner, Reach};
 use super::gate::StartGate;
 use super::status::PushStatus;
 use crate::backoff::{Backoff, BackoffPolicy};
@@ -18,25 +18,26 @@ pub(super) struct Probe<'a> {
     reach: &'a Reach,
     gate: &'a StartGate,
     status: &'a PushStatus,
-    chunk_size: u32,
+    manner: Manner,
     rests: Backoff,
     /// Since when every answer has been a good one.
     well_since: Option<Instant>,
 }
 
 impl<'a> Probe<'a> {
+    /// `manner` is how it is asked, and goes no further than to the answer to `connect`.
     pub(super) fn new(
         reach: &'a Reach,
         gate: &'a StartGate,
         status: &'a PushStatus,
-        chunk_size: u32,
+        manner: Manner,
         seed: u64,
     ) -> Self {
         Self {
             reach,
             gate,
             status,
-            chunk_size,
+            manner,
             rests: Backoff::new(BackoffPolicy::probe(), seed),
             well_since: None,
         }
@@ -67,13 +68,9 @@ impl<'a> Probe<'a> {
     }
 
     async fn ask(&self) -> bool {
-        let manner = Manner {
-            chunk_size: self.chunk_size,
-            enhanced: None,
-            depth: Depth::Connect,
-        };
         let url = self.status.main_url();
-        match self.reach.establish(&url, &manner, |_, _| {}).await {
+        let established = self.reach.establish(&url, &self.manner, |_, _| {});
+        match established.await {
             Ok(established) => {
                 close_gracefully(established.transport, CLOSE).await;
                 true

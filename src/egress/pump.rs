@@ -84,6 +84,7 @@ struct Before {
     bytes: u64,
     frames: u64,
     left_out: LeftOut,
+    late: u64,
 }
 
 impl<'a, W: Wire> Pump<'a, W> {
@@ -104,6 +105,7 @@ impl<'a, W: Wire> Pump<'a, W> {
             bytes: figures.bytes.load(Ordering::Relaxed),
             frames: figures.frames.load(Ordering::Relaxed),
             left_out: figures.left_out(),
+            late: figures.late.load(Ordering::Relaxed),
         };
         Self {
             line,
@@ -286,6 +288,7 @@ impl<'a, W: Wire> Pump<'a, W> {
             &figures.repaired,
             self.stream.repairs() - self.repairs_before,
         );
+        set(&figures.late, self.before.late + standing.late);
         let mut left_out = self.before.left_out;
         left_out += standing.left_out;
         let lately = left_out.since(figures.left_out());

@@ -195,12 +195,11 @@ impl Push {
         self.status.connecting();
         self.egress.watch.connecting(&self.status);
         let began = Instant::now();
-        let consumer = self.stream.consume_from(self.egress.start_clock);
-        let manner = Manner {
-            chunk_size: self.chunk_size(),
-            enhanced: enhanced(&self.stream),
-            depth: Depth::Publish,
-        };
+        let mut consumer = self.stream.consume_from(self.egress.start_clock);
+        if self.options.strict_interleave {
+            consumer = consumer.in_order();
+        }
+        let manner = self.manner(enhanced(&self.stream), Depth::Publish);
         let url = self.status.url();
         // Its room is given back before the push is live, which may be for days.
         let established = Box::pin(self.egress.reach.establish(&url, &manner, |_, _| {}));
@@ -261,7 +260,8 @@ impl Push {
         leave: &CancellationToken,
     ) -> (Over, Other) {
         let (reach, gate) = (&self.egress.reach, &self.egress.gate);
-        let mut probe = Probe::new(reach, gate, &self.status, self.chunk_size(), self.id.0);
+        let manner = self.manner(None, Depth::Connect);
+        let mut probe = Probe::new(reach, gate, &self.status, manner, self.id.0);
         let mut carried = pin!(carried);
         let over = tokio::select! {
             biased;
@@ -277,8 +277,14 @@ impl Push {
         }
     }
 
-    fn chunk_size(&self) -> u32 {
-        self.options.chunk_size.unwrap_or(self.egress.chunk_size)
+    /// How the target is spoken to.
+    fn manner(&self, enhanced: Option<Enhanced>, depth: Depth) -> Manner {
+        Manner {
+            chunk_size: self.options.chunk_size.unwrap_or(self.egress.chunk_size),
+            digest_handshake: self.options.digest_handshake,
+            enhanced,
+            depth,
+        }
     }
 
     /// Waits for something to send, and for this attempt's turn. A target that consents before there is media may not wait for it

@@ -120,6 +120,8 @@ pub struct PushFigures {
     /// Coded frames handed to the connection.
     pub frames: AtomicU64,
     left_out: LeftOutFigures,
+    /// Frames that the target was given with a later time, so that it gets them in order.
+    pub late: AtomicU64,
     /// Repaired timestamps of the stream since this push began.
     pub repaired: AtomicU64,
     /// How far behind the newest tag the last byte is that the peer has acknowledged, in milliseconds.

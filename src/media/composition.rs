@@ -41,6 +41,12 @@ impl Composition {
         self.ms
     }
 
+    /// The composition time that keeps the moment at which the picture is shown, though it is decoded `late` milliseconds later; 0
+    /// where there is none.
+    pub fn after(self, late: i64) -> i32 {
+        delayed(self.ms.into(), late)
+    }
+
     /// The payload with another composition time, whose low 24 bits are written. A payload that nobody else holds yet is
     /// changed where it is; one that is shared is copied once, for all targets.
     pub fn write(self, ms: i32, payload: Bytes) -> Bytes {
@@ -53,6 +59,18 @@ impl Composition {
         }
         bytes.freeze()
     }
+}
+
+/// Composition times beyond this, either way, are no encoder's; B frames of a slow stream need some thousand. In milliseconds.
+pub(super) const COMPOSITION_MAX: i64 = 5_000;
+
+/// The composition time of a picture that is decoded `late` milliseconds later and shown when it was to be; 0 where that is not
+/// possible.
+pub(super) fn delayed(own: i64, late: i64) -> i32 {
+    let kept = own - late;
+    let is_possible = kept >= -COMPOSITION_MAX && (kept >= 0 || own < 0);
+    let kept = if is_possible { kept } else { 0 };
+    i32::try_from(kept).unwrap_or_default()
 }
 
 #[cfg(test)]

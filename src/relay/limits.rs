@@ -77,3 +77,19 @@ pub const LAG_CALM_BYTES: u64 = 4 * 1024 * 1024;
 /// How long a target has to be behind before it is given less. A burst of its publisher, or a moment without a processor, is no
 /// slowness.
 pub const LAG_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long a tag waits for the other kind, for a target whose rule says `strict_interleave`: more than encoders' tracks are apart,
+/// and little against the seconds that a CDN adds.
+pub const INTERLEAVE_HOLD: Duration = Duration::from_millis(100);
+
+/// So many frames of one kind in a row mean that there is no other one to wait for.
+pub const INTERLEAVE_ALONE_FRAMES: u32 = 10;
+
+/// So does this time without the other kind.
+pub const INTERLEAVE_ALONE_AFTER: Duration = Duration::from_secs(1);
+
+/// Tags that one such target waits with, so that a flood of small ones is bounded; encoders send some ten in that time.
+pub const INTERLEAVE_TAGS_MAX: usize = 256;
+
+/// Their payloads, in bytes, shared with the ring while that has them: 100 ms at 80 Mbit/s.
+pub const INTERLEAVE_BYTES_MAX: usize = 1024 * 1024;

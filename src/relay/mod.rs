@@ -13,6 +13,7 @@ pub mod headers;
 mod hold;
 pub mod hub;
 mod intake;
+mod interleave;
 pub mod limits;
 pub mod opening;
 pub mod outflow;

@@ -260,6 +260,7 @@ impl Stream {
         Consumer {
             stream: Arc::clone(self),
             cursor: Cursor::new(lineup, clock),
+            order: None,
         }
     }
 

@@ -218,6 +218,8 @@ mod tests {
             revision: 0,
             stop_at: None,
             chunk_size: None,
+            strict_interleave: false,
+            digest_handshake: false,
         })
     }
 

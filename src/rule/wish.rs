@@ -234,6 +234,10 @@ pub struct Rule {
     pub stop_at: Option<OffsetDateTime>,
     /// The chunk size towards this target, in bytes, where it is not the configured one.
     pub chunk_size: Option<u32>,
+    /// Whether its target is given sound and pictures strictly in the order of their times, for which they wait for each other.
+    pub strict_interleave: bool,
+    /// Whether its target wants a handshake with a digest.
+    pub digest_handshake: bool,
 }
 
 impl Rule {
@@ -289,6 +293,8 @@ mod tests {
             revision: 1,
             stop_at: None,
             chunk_size: None,
+            strict_interleave: false,
+            digest_handshake: false,
         }
     }
 

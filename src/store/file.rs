@@ -25,7 +25,7 @@ const APPLICATION_ID: i64 = 0x4151_4454;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The schema, step by step; `user_version` counts the steps that a file has taken. Steps are added, never changed.
-pub(super) const LADDER: [&str; 5] = [
+pub(super) const LADDER: [&str; 6] = [
     "
     CREATE TABLE rules (
         id TEXT NOT NULL PRIMARY KEY,
@@ -70,6 +70,8 @@ pub(super) const LADDER: [&str; 5] = [
         document TEXT NOT NULL
     ) STRICT;
 ",
+    "ALTER TABLE rules ADD COLUMN strict_interleave INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE rules ADD COLUMN digest_handshake INTEGER NOT NULL DEFAULT 0;",
 ];
 
 /// Opens the file of a data directory, or makes it.

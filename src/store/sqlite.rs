@@ -92,8 +92,10 @@ impl RuleStore for SqliteStore {
                 connection,
                 rule,
                 "INSERT INTO rules
-                    (id, app, stream, url, backup_url, enabled, origin, created_at, revision, stop_at, chunk_size) VALUES
-                    (:id, :app, :stream, :url, :backup_url, :enabled, :origin, :created_at, :revision, :stop_at, :chunk_size)",
+                    (id, app, stream, url, backup_url, enabled, origin, created_at, revision, stop_at, chunk_size,
+                        strict_interleave, digest_handshake) VALUES
+                    (:id, :app, :stream, :url, :backup_url, :enabled, :origin, :created_at, :revision, :stop_at, :chunk_size,
+                        :strict_interleave, :digest_handshake)",
             )
         });
         written.map(|_| ())
@@ -106,7 +108,8 @@ impl RuleStore for SqliteStore {
                 rule,
                 "UPDATE rules SET
                     app = :app, stream = :stream, url = :url, backup_url = :backup_url, enabled = :enabled,
-                    origin = :origin, created_at = :created_at, revision = :revision, stop_at = :stop_at, chunk_size = :chunk_size
+                    origin = :origin, created_at = :created_at, revision = :revision, stop_at = :stop_at, chunk_size = :chunk_size,
+                    strict_interleave = :strict_interleave, digest_handshake = :digest_handshake
                     WHERE id = :id",
             )
         })
@@ -149,6 +152,8 @@ fn write(connection: &Connection, rule: &Rule, sql: &str) -> rusqlite::Result<bo
         ":revision": revision,
         ":stop_at": rule.stop_at.map(text).transpose()?,
         ":chunk_size": rule.chunk_size,
+        ":strict_interleave": rule.strict_interleave,
+        ":digest_handshake": rule.digest_handshake,
     })?;
     transaction
         .prepare_cached("UPDATE book SET revision = max(revision, ?1)")?
@@ -170,6 +175,8 @@ struct Stored {
     revision: i64,
     stop_at: Option<String>,
     chunk_size: Option<u32>,
+    strict_interleave: bool,
+    digest_handshake: bool,
 }
 
 impl Stored {
@@ -186,6 +193,8 @@ impl Stored {
             revision: row.get("revision")?,
             stop_at: row.get("stop_at")?,
             chunk_size: row.get("chunk_size")?,
+            strict_interleave: row.get("strict_interleave")?,
+            digest_handshake: row.get("digest_handshake")?,
         })
     }
 
@@ -215,6 +224,8 @@ impl Stored {
             revision: u64::try_from(self.revision).map_err(|_| "its revision is negative")?,
             stop_at: self.stop_at.as_deref().map(time).transpose()?,
             chunk_size: self.chunk_size,
+            strict_interleave: self.strict_interleave,
+            digest_handshake: self.digest_handshake,
         })
     }
 }
@@ -236,6 +247,8 @@ mod tests {
             revision: number,
             stop_at: None,
             chunk_size: None,
+            strict_interleave: false,
+            digest_handshake: false,
         }
     }
 
@@ -272,7 +285,7 @@ mod tests {
             &store,
             "CREATE TEMP TRIGGER t BEFORE DELETE ON rules BEGIN
                 INSERT INTO rules SELECT id || 'x', app, stream, url || url || url, enabled, origin, created_at,
-                    revision, stop_at, chunk_size, backup_url FROM rules; END",
+                    revision, stop_at, chunk_size, backup_url, strict_interleave, digest_handshake FROM rules; END",
         );
         let error = store.delete(&rule(1).id).unwrap_err();
         assert!(matches!(error, StoreError::Full { .. }), "{error}");

@@ -25,6 +25,7 @@ use gateway_parts::{Names, dialer};
 
 const MANNER: Manner = Manner {
     chunk_size: 4096,
+    digest_handshake: false,
     enhanced: None,
     depth: Depth::Publish,
 };

@@ -298,6 +298,7 @@ pub fn target_status(rule: &Rule, app: &str, name: &str, state: TargetState) -> 
             overtaken: 7,
         },
         repaired: 50,
+        late: 0,
         lag_ms: 60,
         rtt_ms: Some(7.5),
     }

@@ -210,6 +210,8 @@ pub fn rule(number: u8, url: &str) -> Rule {
         revision: 1,
         stop_at: None,
         chunk_size: None,
+        strict_interleave: false,
+        digest_handshake: false,
     }
 }
 

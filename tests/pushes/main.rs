@@ -14,6 +14,7 @@ mod gate;
 mod goodbyes;
 mod grace;
 mod ladder;
+mod order;
 mod recycling;
 mod shown;
 mod slow;

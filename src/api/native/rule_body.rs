@@ -42,6 +42,12 @@ pub struct RuleView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(minimum = 128, maximum = 65_536)]
     chunk_size: Option<u32>,
+    /// Whether its target is given sound and pictures strictly in the order of their times, up to 100 ms later. Absent where not.
+    #[serde(skip_serializing_if = "is_not")]
+    strict_interleave: bool,
+    /// Whether the handshake with its target has a digest, as Flash's has. Absent where not.
+    #[serde(skip_serializing_if = "is_not")]
+    digest_handshake: bool,
     /// Who made it.
     origin: Origin,
     /// When it was made.
@@ -67,6 +73,8 @@ impl RuleView {
             enabled: rule.enabled,
             stop_at: rule.stop_at,
             chunk_size: rule.chunk_size,
+            strict_interleave: rule.strict_interleave,
+            digest_handshake: rule.digest_handshake,
             origin: rule.origin,
             created_at: rule.created_at,
             revision: rule.revision,
@@ -100,6 +108,12 @@ pub struct CreateRule {
     /// The chunk size towards its target, in bytes, where it is not the configured one.
     #[schema(minimum = 128, maximum = 65_536)]
     chunk_size: Option<u32>,
+    /// Give its target sound and pictures strictly in the order of their times: what comes early waits for the other, for up to 100 ms.
+    #[schema(default = false)]
+    strict_interleave: Option<bool>,
+    /// Make the handshake with a digest, as Flash does, for servers that insist.
+    #[schema(default = false)]
+    digest_handshake: Option<bool>,
 }
 
 impl CreateRule {
@@ -116,6 +130,8 @@ impl CreateRule {
                 enabled: self.enabled.unwrap_or(true),
                 stop_at: self.stop_at.map(stop_at).transpose()?,
                 chunk_size: self.chunk_size.map(chunk_size).transpose()?,
+                strict_interleave: self.strict_interleave.unwrap_or(false),
+                digest_handshake: self.digest_handshake.unwrap_or(false),
             },
             origin: Origin::Api,
         })
@@ -146,6 +162,14 @@ pub struct ChangeRule {
     #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<u32>, minimum = 128, maximum = 65_536)]
     chunk_size: Option<Option<u32>>,
+    /// Whether its target is given sound and pictures strictly in order. Its pushes stop and begin anew.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<bool>)]
+    strict_interleave: Option<Option<bool>>,
+    /// Whether the handshake has a digest. Its pushes stop and begin anew.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<bool>)]
+    digest_handshake: Option<Option<bool>>,
 }
 
 impl ChangeRule {
@@ -168,8 +192,16 @@ impl ChangeRule {
                 .chunk_size
                 .map(|said| said.map(chunk_size).transpose())
                 .transpose()?,
+            strict_interleave: self.strict_interleave.map(Option::unwrap_or_default),
+            digest_handshake: self.digest_handshake.map(Option::unwrap_or_default),
         })
     }
+}
+
+/// Whether an option that is on or off is off.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_not(on: &bool) -> bool {
+    !on
 }
 
 /// A member that every rule has: `null` is a mistake.

@@ -53,9 +53,6 @@ pub(super) const STEP: std::ops::RangeInclusive<i64> = 1..=200;
 /// A gap is a pause of the publisher, and no jump of its clock, where the wall clock agrees to this, or to a fifth of it.
 pub(super) const STALL_SLACK: i64 = 300;
 
-/// Composition times beyond this, either way, are no encoder's; B frames of a slow stream need some thousand.
-pub(super) const COMPOSITION_MAX: i64 = 5_000;
-
 /// Jumps of one input that are repaired within [`JUMPS_WINDOW`]; with more there is no clock to be repaired.
 pub(super) const JUMPS_MAX: usize = 10;
 

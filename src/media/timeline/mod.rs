@@ -16,12 +16,13 @@ mod track_clock;
 pub use limits::TRACKS_MAX;
 pub use repair::{RepairKind, Repairs};
 
+use super::composition::{COMPOSITION_MAX, delayed};
 use super::tag::Shape;
 use super::track::{MediaKind, Track};
 use super::unwrap::Unwrap;
 use epoch::{Candidate, Epoch, Epochs};
 use jumps::Jumps;
-use limits::{ASIDE_AHEAD_MAX, ASIDE_BEHIND_MAX, COMPOSITION_MAX, FORWARD_MAX, JOIN_MAX};
+use limits::{ASIDE_AHEAD_MAX, ASIDE_BEHIND_MAX, FORWARD_MAX, JOIN_MAX};
 use pulse::{Verdict, is_pause, millis};
 use std::time::Duration;
 use track_clock::{Heard, Stamping, TrackClock, Tracks};
@@ -312,10 +313,7 @@ impl Timeline {
         } else {
             own
         };
-        let kept = legal - late;
-        let is_possible = kept >= -COMPOSITION_MAX && (kept >= 0 || legal < 0);
-        let cts = if is_possible { kept } else { 0 };
-        i32::try_from(cts).ok().filter(|_| cts != own)
+        Some(delayed(legal, late)).filter(|&cts| i64::from(cts) != own)
     }
 }
 

@@ -55,6 +55,8 @@ impl RuleChanged<'_> {
             enabled = rule.enabled,
             stop_at = rule.stop_at.map(tracing::field::display),
             chunk_size = rule.chunk_size,
+            strict_interleave = rule.strict_interleave,
+            digest_handshake = rule.digest_handshake,
             revision = rule.revision,
             "rule changed"
         );
