@@ -24,7 +24,7 @@ pub enum Contender {
         window_ms: u64,
         build: Option<Build>,
     },
-    /// From crates.io; it pushes under the publisher's own app and name.
+    /// A media server in Rust; it pushes under the publisher's own app and name.
     Xiu,
     /// Passes bytes on and looks at none of them: what a relay can reach.
     Raw {
