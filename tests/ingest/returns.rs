@@ -97,6 +97,12 @@ async fn five_returns_are_one_publish_for_every_target() {
                 let first = &got[3 + 49 * life].2;
                 assert_eq!(*first, numbered_key(u32::try_from(life).unwrap()));
             }
+            // Sound is where it was beside its pictures, 20 ms before those with its number.
+            let at = |payload: Vec<u8>| got.iter().find(|tag| *tag.2 == *payload).unwrap().1;
+            for number in (0..6).flat_map(|life| (1..25).map(move |frame| life * 100 + frame)) {
+                let apart = i64::from(at(inter(number))) - i64::from(at(audio(number)));
+                assert!((apart - 20).abs() <= 40, "{number}: {apart} ms");
+            }
             for kind in [MediaKind::Video, MediaKind::Audio] {
                 let of_kind = got.iter().skip(3).filter(|tag| tag.0 == kind);
                 let at: Vec<u32> = of_kind.map(|tag| tag.1).collect();
