@@ -38,7 +38,10 @@ pub(super) struct Wanted {
     /// As the header `Last-Event-ID`, for who cannot set it.
     last_event_id: Option<String>,
     /// The API token, for a browser's EventSource, which cannot set a header.
-    #[allow(dead_code)]
+    #[allow(
+        dead_code,
+        reason = "it is for the description; api::auth reads it from the query"
+    )]
     access_token: Option<String>,
 }
 

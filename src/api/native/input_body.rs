@@ -98,7 +98,7 @@ struct PositionBody {
 /// Which of a stream's two inputs.
 #[derive(ToSchema)]
 #[schema(as = InputRole, rename_all = "kebab-case")]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "it is for the description alone")]
 enum RoleName {
     Main,
     Backup,
