@@ -1,37 +1,38 @@
 //! From a configuration to a gateway that listens.
 
 use super::observe::{Observer, snapshot};
+use super::ports::{Addresses, Ports};
 use super::project_events::ProjectEvents;
-use super::{AppError, Serve};
-use crate::api::{self, AllowedHosts, Doors, Origins, Settings, tencent, zego};
-use crate::config::{
-    AppConfig, Config, DuplicatePublisher, Environment, Gap, PublishAuth, TlsListenerConfig,
+use super::settings::{
+    address_limits, admission, callback_targets, door_settings, feed_terms, fixed_rules,
+    input_settings, rejects_duplicates, server_tls, terms, wanted_webhooks,
 };
+use super::{AppError, Serve};
+use crate::api::{self, Doors, Settings, zego};
+use crate::config::Config;
 use crate::control::{
-    EventFilter, Forbids, History, HostJudge, HttpHook, InputSettings, Inputs, Live, PendingLoans,
-    Phase, ProjectParts, Projects, Readiness, Rules, SystemClock, UnusedRules, Webhook, Webhooks,
-    ensure_salt, ensure_token, follow, lend,
+    Forbids, History, HostJudge, Inputs, Live, PendingLoans, Phase, ProjectParts, Projects,
+    Readiness, Rules, SystemClock, UnusedRules, Webhooks, ensure_salt, ensure_token, follow, lend,
 };
 use crate::egress::attempt::Reach;
 use crate::egress::gate::StartGate;
 use crate::egress::{Board, Egress, Supervisor};
-use crate::ingest::inputs::{FeedTerms, Feeder, Names, SwitchTerms};
+use crate::ingest::inputs::{Feeder, Names};
 use crate::ingest::{self, Apps, Gate, Listener};
-use crate::media::timeline::GapPolicy;
 use crate::net::dial::Dialer;
-use crate::net::listener::{Acceptor, bind};
+use crate::net::listener::Acceptor;
 use crate::net::literal::address_literal;
 use crate::net::outbound::Outbound;
 use crate::net::own::OwnListeners;
-use crate::net::permits::{AddressLimits, ConnectionLimits, Permits};
+use crate::net::permits::{ConnectionLimits, Permits};
 use crate::net::policy::AddressPolicy;
 use crate::net::resolve::SystemResolver;
 use crate::net::tls;
 use crate::net::tries::FailedTries;
 use crate::notify::{Courier, HttpPost};
 use crate::relay::ring::RingLimits;
-use crate::relay::{Hub, Shards, Terms, Tick};
-use crate::rule::{AppName, CdnAuth, Rule, StreamKey, UrlTemplate};
+use crate::relay::{Hub, Shards, Tick};
+use crate::rule::{AppName, CdnAuth, StreamKey};
 use crate::secret::Secret;
 use crate::store::SqliteStore;
 use crate::telemetry::Metrics;
@@ -42,8 +43,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use time::OffsetDateTime;
-use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -87,23 +86,6 @@ pub(super) struct Gateway {
     doors_stop: CancellationToken,
     /// Kept to the last: dropping them ends what still runs there.
     _shards: Arc<Shards>,
-}
-
-/// Where the gateway listens, with the ports that it really has.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Addresses {
-    pub(super) rtmp: SocketAddr,
-    pub(super) rtmps: Option<SocketAddr>,
-    pub(super) http: SocketAddr,
-    pub(super) https: Option<SocketAddr>,
-}
-
-/// Bound ports, before anything is served on them.
-struct Ports {
-    rtmp: TcpListener,
-    rtmps: Option<TcpListener>,
-    http: TcpListener,
-    https: Option<TcpListener>,
 }
 
 impl Gateway {
@@ -381,211 +363,6 @@ impl Gateway {
     }
 }
 
-impl Ports {
-    fn bind(config: &Config) -> Result<Self, AppError> {
-        let tls = |section: &Option<TlsListenerConfig>| {
-            let listen = section.as_ref().map(|section| section.listen);
-            listen.map(bind).transpose()
-        };
-        Ok(Self {
-            rtmp: bind(config.rtmp.listen)?,
-            rtmps: tls(&config.rtmps)?,
-            http: bind(config.http.listen)?,
-            https: tls(&config.https)?,
-        })
-    }
-
-    fn addresses(&self) -> std::io::Result<Addresses> {
-        let of = |listener: &Option<TcpListener>| {
-            let listener = listener.as_ref();
-            listener.map(TcpListener::local_addr).transpose()
-        };
-        Ok(Addresses {
-            rtmp: self.rtmp.local_addr()?,
-            rtmps: of(&self.rtmps)?,
-            http: self.http.local_addr()?,
-            https: of(&self.https)?,
-        })
-    }
-}
-
-/// The rules that no door may change: those of the file, then those of the command line.
-pub(super) fn fixed_rules(config: &Config, relay: &[UrlTemplate], salt: &Secret) -> Vec<Rule> {
-    let now = OffsetDateTime::now_utc();
-    let mut rules = config.relay_rules(now);
-    rules.extend(
-        relay
-            .iter()
-            .cloned()
-            .map(|url| crate::config::rule_from_command_line(url, now)),
-    );
-    for rule in &mut rules {
-        rule.id = rule.id.salted(salt);
-    }
-    rules
-}
-
-/// What the configuration says about the doors; the token is the configured one, or the one that was made.
-pub(super) fn door_settings(config: &Config, addresses: &Addresses, token: Secret) -> Settings {
-    let hosts = |names: &[String]| AllowedHosts::new(names.iter().map(String::as_str));
-    Settings {
-        token,
-        allowed_hosts: hosts(&config.http.allowed_hosts),
-        client_origins: Origins::new(config.http.client_origins.iter().cloned()),
-        zego: zego::Settings {
-            accounts: config.apps.iter().filter_map(zego_account).collect(),
-            hosts: hosts(&config.zego.hosts),
-            strict_stream_ids: config.zego.strict_stream_ids,
-            refuse_replays: config.zego.refuse_replays,
-            publish_server: publish_server(config, addresses.rtmp),
-        },
-        tencent: tencent::Settings {
-            accounts: config.apps.iter().filter_map(tencent_account).collect(),
-            push_server: publish_server(config, addresses.rtmp),
-            public_names: config.http.allowed_hosts.clone(),
-        },
-    }
-}
-
-/// Where publishers reach this gateway: as it was told, else at its listener, where that has one address.
-fn publish_server(config: &Config, rtmp: SocketAddr) -> Option<String> {
-    let advertised = config.rtmp.advertise.as_ref();
-    advertised
-        .map(|url| url.trim_end_matches('/').to_owned())
-        .or_else(|| (!rtmp.ip().is_unspecified()).then(|| format!("rtmp://{rtmp}")))
-}
-
-/// The Tencent account of an app that has one: an id and a key.
-fn tencent_account(app: &AppConfig) -> Option<tencent::Account> {
-    Some(tencent::Account {
-        app: app.name.clone(),
-        secret_id: app.secret_id.clone()?,
-        secret_key: app.secret_key.clone()?,
-        platform: app.platform.clone(),
-    })
-}
-
-/// The ZEGO account of an app that has one: a number and a secret.
-fn zego_account(app: &AppConfig) -> Option<zego::Account> {
-    let has = |environment| app.environments.contains(&environment);
-    let credential = match (app.auth(), app.publish_keys.first(), &app.sign_secret) {
-        (PublishAuth::Key, Some(key), _) => zego::PublishCredential::Key(key.clone()),
-        (PublishAuth::Signed, _, Some(secret)) => zego::PublishCredential::Signed(secret.clone()),
-        _ => zego::PublishCredential::None,
-    };
-    Some(zego::Account {
-        environments: zego::Environments {
-            production: has(Environment::Production),
-            test: has(Environment::Test),
-        },
-        default_cdn: app.default_cdn.clone(),
-        client_secret: app.client_secret.clone(),
-        credential,
-        ..zego::Account::new(app.name.clone(), app.app_id?, app.server_secret.clone()?)
-    })
-}
-
-/// Whose server is told of its app's streams in the vendor's form.
-pub(super) fn callback_targets(config: &Config) -> Vec<zego::CallbackTarget> {
-    let target = |app: &AppConfig| {
-        Some(zego::CallbackTarget {
-            app: app.name.clone(),
-            app_id: app.app_id?,
-            url: app.callback_url.as_ref()?.0.clone(),
-            secret: app.callback_secret.clone()?,
-        })
-    };
-    config.apps.iter().filter_map(target).collect()
-}
-
-/// Who may publish.
-pub(super) fn admission(apps: &[AppConfig], post: &HttpPost, loans: &Arc<PendingLoans>) -> Apps {
-    let numbered = |app: &AppConfig| Some((app.app_id?.to_string(), app.name.clone()));
-    let numbers = apps.iter().filter_map(numbered).collect();
-    Apps::new(apps.iter().map(|app| {
-        let auth = match app.auth() {
-            PublishAuth::Key => ingest::PublishAuth::Key(app.publish_keys.clone()),
-            PublishAuth::None => ingest::PublishAuth::None,
-            PublishAuth::Signed => ingest::PublishAuth::Signed(sign_secrets(app)),
-            PublishAuth::Hook => publish_hook(app, post, loans),
-        };
-        (app.name.clone(), auth)
-    }))
-    .also_named(numbers)
-}
-
-/// The secret that URLs are signed with, and the one before it.
-fn sign_secrets(app: &AppConfig) -> Vec<Secret> {
-    let secrets = [&app.sign_secret, &app.previous_sign_secret];
-    secrets.into_iter().flatten().cloned().collect()
-}
-
-/// The app's hook. A checked configuration has one; without it nobody is let in.
-fn publish_hook(
-    app: &AppConfig,
-    post: &HttpPost,
-    loans: &Arc<PendingLoans>,
-) -> ingest::PublishAuth {
-    match &app.publish_hook {
-        Some(url) => ingest::PublishAuth::Hook(Arc::new(HttpHook {
-            post: post.clone(),
-            url: url.0.clone(),
-            secret: app.publish_hook_secret.clone(),
-            down: app.publish_hook_down,
-            loans: Arc::clone(loans),
-        })),
-        None => ingest::PublishAuth::Key(Vec::new()),
-    }
-}
-
-/// Who is told what changes.
-pub(super) fn wanted_webhooks(config: &Config) -> Vec<Webhook> {
-    let webhooks = config.webhooks.iter().map(|webhook| Webhook {
-        url: webhook.url.0.clone(),
-        secret: webhook.secret.clone(),
-        filter: EventFilter {
-            app: webhook.app.clone(),
-            stream: None,
-            types: webhook.events.clone(),
-        },
-    });
-    webhooks.collect()
-}
-
-/// What one address may have of publishers' connections.
-pub(super) fn address_limits(config: &Config) -> AddressLimits {
-    AddressLimits {
-        connections: config.rtmp.connections_per_address,
-        per_second: config.rtmp.connections_per_second_per_address,
-        ..AddressLimits::default()
-    }
-}
-
-/// What holds for streams.
-pub(super) fn terms(config: &Config) -> Terms {
-    Terms {
-        grace: config.relay.grace(),
-        gap: match config.relay.gap {
-            Gap::Compress => GapPolicy::Compress,
-            Gap::Wall => GapPolicy::Wall,
-        },
-        kick_bar: config.relay.kick_bar(),
-    }
-}
-
-pub(super) fn rejects_duplicates(config: &Config) -> bool {
-    config.relay.duplicate_publisher == DuplicatePublisher::Reject
-}
-
-pub(super) fn server_tls(
-    section: Option<&TlsListenerConfig>,
-) -> Result<Option<Arc<ServerConfig>>, AppError> {
-    let read = |section: &TlsListenerConfig| {
-        tls::server_config(&section.certificate, &section.private_key)
-    };
-    Ok(section.map(read).transpose()?)
-}
-
 /// Opens the store, and puts the rules of configuration and command line beside those that it keeps.
 async fn open_rules(
     serve: &Serve,
@@ -615,27 +392,6 @@ async fn open_forbids(
     let durable = config.zego.durable_forbids;
     let opening = tokio::task::spawn_blocking(move || Forbids::open(hub, store, durable));
     Ok(opening.await.map_err(std::io::Error::other)??)
-}
-
-/// What holds for inputs.
-pub(super) fn feed_terms(config: &Config) -> FeedTerms {
-    let ingest = &config.ingest;
-    FeedTerms {
-        switch: SwitchTerms {
-            stall: Duration::from_millis(ingest.stall_ms),
-            return_after: Duration::from_millis(ingest.return_after_ms),
-        },
-        directories: ingest.file_directories.clone(),
-    }
-}
-
-/// What the configuration says about inputs; `rtmp` is where the gateway really listens.
-pub(super) fn input_settings(config: &Config, rtmp: SocketAddr) -> InputSettings {
-    InputSettings {
-        apps: config.apps.iter().map(|app| app.name.clone()).collect(),
-        file_directories: config.ingest.file_directories.clone(),
-        advertise: (config.rtmp.advertise.clone()).unwrap_or_else(|| format!("rtmp://{rtmp}")),
-    }
 }
 
 /// What a door may not call, as far as the text tells: private addresses, and ourselves.

@@ -3,9 +3,11 @@
 mod banner;
 mod build;
 mod observe;
+mod ports;
 mod preflight;
 mod project_events;
 mod reload;
+mod settings;
 
 use crate::config::{Arguments, Config, ConfigError};
 use crate::control::{Phase, TokenError};

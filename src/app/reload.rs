@@ -1,8 +1,9 @@
 //! SIGHUP: the configuration is read again; what did not change goes on undisturbed.
 
 use super::Serve;
-use super::build::{
-    Gateway, address_limits, admission, callback_targets, door_settings, feed_terms, fixed_rules,
+use super::build::Gateway;
+use super::settings::{
+    address_limits, admission, callback_targets, door_settings, feed_terms, fixed_rules,
     input_settings, rejects_duplicates, server_tls, terms, wanted_webhooks,
 };
 use crate::config::{Config, environment};
