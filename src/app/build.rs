@@ -3,6 +3,7 @@
 use super::observe::{Observer, snapshot};
 use super::ports::{Addresses, Ports};
 use super::project_events::ProjectEvents;
+use super::reach::{judge, reach};
 use super::settings::{
     address_limits, admission, callback_targets, door_settings, feed_terms, fixed_rules,
     input_settings, rejects_duplicates, server_tls, terms, wanted_webhooks,
@@ -14,20 +15,14 @@ use crate::control::{
     Forbids, History, HostJudge, Inputs, Live, PendingLoans, Phase, ProjectParts, Projects,
     Readiness, Rules, SystemClock, UnusedRules, Webhooks, ensure_salt, ensure_token, follow, lend,
 };
-use crate::egress::attempt::Reach;
 use crate::egress::gate::StartGate;
 use crate::egress::{Board, Egress, Supervisor};
 use crate::ingest::inputs::{Feeder, Names};
 use crate::ingest::{self, Apps, Gate, Listener};
-use crate::net::dial::Dialer;
 use crate::net::listener::Acceptor;
-use crate::net::literal::address_literal;
 use crate::net::outbound::Outbound;
 use crate::net::own::OwnListeners;
 use crate::net::permits::{ConnectionLimits, Permits};
-use crate::net::policy::AddressPolicy;
-use crate::net::resolve::SystemResolver;
-use crate::net::tls;
 use crate::net::tries::FailedTries;
 use crate::notify::{Courier, HttpPost};
 use crate::relay::ring::RingLimits;
@@ -39,7 +34,6 @@ use crate::telemetry::Metrics;
 use crate::telemetry::events::Callers;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -97,32 +91,15 @@ impl Gateway {
         }
         let rtmps_tls = server_tls(config.rtmps.as_ref())?;
         let https_tls = server_tls(config.https.as_ref())?;
-        let roots: Vec<_> = config.egress.ca_certificates.iter().cloned().collect();
-        let client_tls = tls::client_config(&roots)?;
+        let shared = |tls: Arc<ServerConfig>| Arc::new(ArcSwap::new(tls));
+        let (rtmps_tls, https_tls) = (rtmps_tls.map(shared), https_tls.map(shared));
+        let own = Arc::new(OwnListeners::new());
+        let reach = reach(config, &own)?;
         let ports = Ports::bind(config)?;
         let addresses = ports.addresses()?;
         let metrics = Arc::new(Metrics::new());
-        let policy = AddressPolicy {
-            allow_private: config.egress.allow_private_addresses,
-        };
-        let own = Arc::new(OwnListeners::new());
-        own.replace(
-            [Some(addresses.rtmp), addresses.rtmps]
-                .into_iter()
-                .flatten()
-                .collect(),
-        );
-        let cdn_auth = Arc::new(ArcSwap::from_pointee(config.cdn_auth()));
-        let reach = Reach {
-            dialer: Arc::new(Dialer::new(
-                Arc::new(SystemResolver::new()),
-                policy,
-                Arc::clone(&own),
-            )),
-            tls: client_tls,
-            auth: Arc::clone(&cdn_auth),
-        };
-        let judge = judge(policy, own);
+        own.replace(addresses.of_publishers());
+        let judge = judge(config, own);
         let (rules, store, salt) =
             open_rules(serve, Arc::clone(&judge), Arc::clone(&metrics)).await?;
         let token = match &config.http.token {
@@ -227,6 +204,7 @@ impl Gateway {
             judge,
             Arc::new(SystemClock::new()),
         )?;
+        let cdn_auth = Arc::clone(&reach.auth);
         let running = Arc::new(Live {
             hub,
             board,
@@ -278,29 +256,23 @@ impl Gateway {
             address: address_limits(config),
             ..ConnectionLimits::default()
         });
-        let rtmps_tls = rtmps_tls.map(|tls| Arc::new(ArcSwap::new(tls)));
         let mut serving = JoinSet::new();
         let stop = doors_stop.clone();
         serving.spawn(async move {
             stop.run_until_cancelled(projects.run()).await;
         });
-        for (listener, tls) in [(Some(ports.rtmp), None), (ports.rtmps, rtmps_tls.clone())] {
-            let Some(listener) = listener else { continue };
+        let [publishers, callers] = ports.listeners(&rtmps_tls, &https_tls);
+        for (listener, tls) in publishers {
             let (permits, metrics) = (permits.clone(), Arc::clone(&metrics));
             let acceptor = Acceptor::new(listener, Callers::Publishers, permits, metrics)?;
             let listener = Listener { acceptor, tls };
-            serving.spawn(ingest::serve(
-                listener,
-                Arc::clone(&gate),
-                Arc::clone(&shards),
-            ));
+            let (gate, shards) = (Arc::clone(&gate), Arc::clone(&shards));
+            serving.spawn(ingest::serve(listener, gate, shards));
         }
+        let door_permits = Permits::new(api::connection_limits());
         let router = api::router(doors);
-        let https_tls = https_tls.map(|tls| Arc::new(ArcSwap::new(tls)));
-        let callers = Permits::new(api::connection_limits());
-        for (listener, tls) in [(Some(ports.http), None), (ports.https, https_tls.clone())] {
-            let Some(listener) = listener else { continue };
-            let (permits, metrics) = (callers.clone(), Arc::clone(&metrics));
+        for (listener, tls) in callers {
+            let (permits, metrics) = (door_permits.clone(), Arc::clone(&metrics));
             let acceptor = Acceptor::new(listener, Callers::Doors, permits, metrics)?;
             let what = api::Serve {
                 router: router.clone(),
@@ -392,19 +364,4 @@ async fn open_forbids(
     let durable = config.zego.durable_forbids;
     let opening = tokio::task::spawn_blocking(move || Forbids::open(hub, store, durable));
     Ok(opening.await.map_err(std::io::Error::other)??)
-}
-
-/// What a door may not call, as far as the text tells: private addresses, and ourselves.
-fn judge(policy: AddressPolicy, own: Arc<OwnListeners>) -> HostJudge {
-    Arc::new(move |host, port| {
-        policy
-            .judge_host_literal(host)
-            .map_err(|denied| denied.to_string())?;
-        match address_literal(host) {
-            Some(address) if own.contains(SocketAddr::new(address, port)) => Err(
-                "it is a listener of this gateway; the stream would come back to itself".to_owned(),
-            ),
-            _ => Ok(()),
-        }
-    })
 }

@@ -6,6 +6,7 @@ mod observe;
 mod ports;
 mod preflight;
 mod project_events;
+mod reach;
 mod reload;
 mod settings;
 
