@@ -188,7 +188,7 @@ pub struct EgressConfig {
     pub allow_private_addresses: bool,
     /// A PEM file with roots for RTMPS targets, in place of the platform's.
     pub ca_certificates: Option<PathBuf>,
-    /// How many connections to targets are started within a second, over all targets.
+    /// How many connections to targets are started within a second, over all targets; a fifth of them at once.
     pub starts_per_second: u32,
 }
 

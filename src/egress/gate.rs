@@ -8,8 +8,13 @@ use tokio::time::{Instant, sleep_until};
 /// What the bound is counted over.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Lets attempts pass at a bounded rate, all pushes together, in the order in which they come: evenly spread, and never more
-/// than the bound within a second, wherever that second begins.
+/// Which part of a second's starts may pass at once: a fifth, which is ten of the default of fifty. The targets of one stream, eight
+/// or so, then start together instead of one every 20 ms, and ten handshakes are no storm. What is used of it comes back at the even
+/// pace, so that a stream which begins right behind another one waits for as few as are missing, and not for a whole group's turn.
+const AT_ONCE: u32 = 5;
+
+/// Lets attempts pass at a bounded rate, all pushes together, in the order in which they come: a few at once after a quiet
+/// time, then evenly spread, and never more than the bound within a second, wherever that second begins.
 #[derive(Debug)]
 pub struct StartGate {
     /// Whoever waits for its turn holds the lock, and the others stand behind it in line; one that leaves the line gives up its
@@ -21,10 +26,10 @@ pub struct StartGate {
 #[derive(Debug)]
 struct Line {
     per_second: u32,
-    /// When the next attempt may pass at an even pace.
+    /// When the next attempt may pass at an even pace, if nobody were let through ahead of it.
     paced: Option<Instant>,
-    /// The last passes, as many as one second may have. Whoever wakes late for its turn shortens the way to the next one, so
-    /// that the pace alone would let one too many through.
+    /// The last passes, as many as one second may have: who passes ahead of the pace, or wakes late for its turn, brings the
+    /// others nearer together than the pace alone could answer for.
     passed: VecDeque<Instant>,
 }
 
@@ -40,7 +45,7 @@ impl StartGate {
         }
     }
 
-    /// Waits for this attempt's turn. The first of a quiet time passes at once.
+    /// Waits for this attempt's turn. The first few of a quiet time pass at once.
     pub async fn pass(&self) {
         let mut line = self.line.lock().await;
         let turn = line.turn(Instant::now());
@@ -68,18 +73,30 @@ impl StartGate {
 impl Line {
     /// When the next attempt may pass, at the earliest.
     fn turn(&self, now: Instant) -> Instant {
+        let paced = self.paced.and_then(|paced| paced.checked_sub(self.lead()));
         let is_full = self.passed.len() >= self.per_second as usize;
         let bound = self.passed.front().filter(|_| is_full);
         let bound = bound.map(|&oldest| oldest + SECOND);
-        now.max(self.paced.unwrap_or(now)).max(bound.unwrap_or(now))
+        now.max(paced.unwrap_or(now)).max(bound.unwrap_or(now))
+    }
+
+    /// From one attempt to the next at an even pace; nothing where there is no bound.
+    fn pace(&self) -> Duration {
+        SECOND.checked_div(self.per_second).unwrap_or_default()
+    }
+
+    /// How far ahead of its even pace an attempt may pass.
+    fn lead(&self) -> Duration {
+        let at_once = (self.per_second / AT_ONCE).max(1);
+        self.pace() * (at_once - 1)
     }
 
     /// An attempt whose turn was then passes now.
     fn pass(&mut self, turn: Instant, now: Instant) {
-        let Some(pace) = SECOND.checked_div(self.per_second) else {
+        if self.per_second == 0 {
             return;
-        };
-        self.paced = Some(turn + pace);
+        }
+        self.paced = Some(self.paced.map_or(turn, |paced| paced.max(turn)) + self.pace());
         if self.passed.len() >= self.per_second as usize {
             self.passed.pop_front();
         }
@@ -93,22 +110,55 @@ mod tests {
     use proptest::prelude::*;
     use std::sync::Arc;
 
-    #[tokio::test(start_paused = true)]
-    async fn attempts_pass_one_after_the_other_at_the_rate() {
-        let gate = Arc::new(StartGate::new(50));
+    /// When so many that come at once pass, in milliseconds from now.
+    async fn passes(gate: &StartGate, count: usize) -> Vec<u128> {
         let began = Instant::now();
-        let passes = (0..1000).map(|_| {
-            let gate = Arc::clone(&gate);
-            async move {
-                gate.pass().await;
-                began.elapsed()
-            }
+        let passes = (0..count).map(|_| async {
+            gate.pass().await;
+            began.elapsed().as_millis()
         });
-        let at = futures::future::join_all(passes).await;
-        for second in 0..20u128 {
-            let started = at.iter().filter(|at| at.as_millis() / 1000 == second);
+        futures::future::join_all(passes).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_thousand_attempts_pass_at_the_rate() {
+        let at = passes(&StartGate::new(50), 1000).await;
+        for second in 0..20 {
+            let started = at.iter().filter(|&&at| at / 1000 == second);
             assert_eq!(started.count(), 50);
         }
+        // The hundredth of two hundred is within two seconds, with time to connect.
+        assert!(at[99] <= 1800);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_targets_of_a_stream_start_together() {
+        let gate = StartGate::new(50);
+        assert_eq!(passes(&gate, 8).await, [0; 8]);
+        // The next stream's find two starts left, five more that came back meanwhile, and wait for the last one.
+        tokio::time::advance(Duration::from_millis(100)).await;
+        let at = passes(&gate, 8).await;
+        assert_eq!(at[..7], [0; 7]);
+        assert!((20..=21).contains(&at[7]), "{at:?}");
+        // A quiet fifth of a second gives all of them back.
+        tokio::time::advance(Duration::from_millis(200)).await;
+        assert_eq!(passes(&gate, 10).await, [0; 10]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn behind_those_at_once_attempts_are_evenly_spread() {
+        let at = passes(&StartGate::new(50), 50).await;
+        assert_eq!(at[..10], [0; 10]);
+        let steps = at[9..].windows(2).map(|pair| pair[1] - pair[0]);
+        assert!(steps.clone().all(|step| (19..=21).contains(&step)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_low_rate_has_one_at_a_time() {
+        let at = passes(&StartGate::new(4), 5).await;
+        let due = [0, 250, 500, 750, 1000];
+        let late = at.iter().zip(due).map(|(at, due)| at - due);
+        assert!(late.clone().all(|late| late <= 1), "{at:?}");
     }
 
     #[tokio::test(start_paused = true)]
