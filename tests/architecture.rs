@@ -95,6 +95,47 @@ fn no_floor_reaches_up() {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
+/// Where a secret's text is compared as any other text: the file, and why nobody can learn anything from the time.
+const COMPARED_OPENLY: &[(&str, &str)] = &[("src/rule/url.rs", "both URLs are ours")];
+
+#[test]
+fn secrets_are_compared_in_one_place() {
+    let mut wrong = Vec::new();
+    for (file, text) in sources() {
+        let is_known = |(known, _): &(&str, &str)| *known == file;
+        for (number, line) in text.lines().enumerate() {
+            if compares_a_secret(&file, line) && !COMPARED_OPENLY.iter().any(is_known) {
+                wrong.push(format!("{file}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "secret::is_same compares what a peer shows; here it is done otherwise:\n{}",
+        wrong.join("\n")
+    );
+    // (file, line, whether it is seen)
+    for (file, line, seen) in [
+        ("src/api/auth.rs", "given == token.expose()", true),
+        ("src/api/auth.rs", "if key.expose() != shown {", true),
+        ("src/api/auth.rs", "use subtle::ConstantTimeEq;", true),
+        ("src/api/auth.rs", "mac.verify_slice(&shown).is_ok()", true),
+        ("src/api/auth.rs", "token.matches(shown) == true", false),
+        ("src/secret.rs", "use subtle::ConstantTimeEq;", false),
+    ] {
+        assert_eq!(compares_a_secret(file, line), seen, "{line}");
+    }
+}
+
+/// Whether a line compares something secret by other means than `secret::is_same`.
+fn compares_a_secret(file: &str, line: &str) -> bool {
+    let code = line.split("//").next().unwrap_or_default();
+    let has = |text: &str| code.contains(text);
+    let by_other_means = has("subtle::") || has(".ct_eq(") || has(".verify_slice(");
+    let in_the_open = has(".expose()") && (has(" == ") || has(" != "));
+    file != "src/secret.rs" && (by_other_means || in_the_open)
+}
+
 #[test]
 fn every_module_has_its_floor() {
     let lib = fs::read_to_string(root().join("src/lib.rs")).unwrap();

@@ -1,9 +1,8 @@
 //! How a caller shows that it knows the app's secret.
 
 use md5::{Digest, Md5};
-use subtle::ConstantTimeEq;
 
-use crate::secret::Secret;
+use crate::secret::{Secret, is_same};
 
 /// `md5(AppId + SignatureNonce + ServerSecret + Timestamp)` in lower-case hex, all parts in the text that was sent.
 pub fn sign(app_id: u32, nonce: &str, secret: &Secret, timestamp: &str) -> String {
@@ -15,7 +14,7 @@ pub fn sign(app_id: u32, nonce: &str, secret: &Secret, timestamp: &str) -> Strin
     hex::encode(digest.finalize())
 }
 
-/// Compares in constant time; upper-case hex is another text.
+/// Upper-case hex is another text.
 pub(super) fn is_signed(
     app_id: u32,
     nonce: &str,
@@ -24,5 +23,5 @@ pub(super) fn is_signed(
     signature: &str,
 ) -> bool {
     let expected = sign(app_id, nonce, secret, timestamp);
-    expected.as_bytes().ct_eq(signature.as_bytes()).into()
+    is_same(&expected, signature)
 }

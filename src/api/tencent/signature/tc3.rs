@@ -2,11 +2,10 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
 
 use super::Received;
-use crate::secret::Secret;
+use crate::secret::{Secret, is_same};
 
 /// The value of `X-TC-Content-SHA256` with which a caller leaves its body unsigned.
 const UNSIGNED: &str = "UNSIGNED-PAYLOAD";
@@ -70,8 +69,7 @@ impl<'a> Authorization<'a> {
             [false, true].into_iter().any(|in_lower_case| {
                 let request = self.canonical_request(request, host, in_lower_case);
                 let signature = request.map(|request| self.sign(&request, timestamp, key));
-                signature
-                    .is_some_and(|ours| ours.as_bytes().ct_eq(self.signature.as_bytes()).into())
+                signature.is_some_and(|ours| is_same(&ours, self.signature))
             })
         })
     }

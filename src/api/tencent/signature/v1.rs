@@ -6,10 +6,9 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use sha2::Sha256;
-use subtle::ConstantTimeEq;
 
 use super::Received;
-use crate::secret::Secret;
+use crate::secret::{Secret, is_same};
 
 /// Names and values as they were sent, decoded, in their order.
 pub(in crate::api::tencent) type Pairs = Vec<(String, String)>;
@@ -64,7 +63,7 @@ pub(in crate::api::tencent) fn is_signed(
         request.hosts(public).iter().any(|host| {
             let text = text(request.method, host, &parameters);
             let ours = method.sign(&text, key);
-            ours.as_bytes().ct_eq(signature.as_bytes()).into()
+            is_same(&ours, signature)
         })
     })
 }
