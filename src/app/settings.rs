@@ -6,7 +6,7 @@ use crate::api::{AllowedHosts, Origins, Settings, tencent, zego};
 use crate::config::{
     AppConfig, Config, DuplicatePublisher, Environment, Gap, PublishAuth, TlsListenerConfig,
 };
-use crate::control::{EventFilter, HttpHook, InputSettings, PendingLoans, Webhook};
+use crate::control::{EventFilter, HookCalls, HttpHook, InputSettings, PendingLoans, Webhook};
 use crate::ingest::inputs::{FeedTerms, SwitchTerms};
 use crate::ingest::{self, Apps};
 use crate::media::timeline::GapPolicy;
@@ -146,6 +146,7 @@ fn publish_hook(
             secret: app.publish_hook_secret.clone(),
             down: app.publish_hook_down,
             loans: Arc::clone(loans),
+            calls: HookCalls::default(),
         })),
         None => ingest::PublishAuth::Key(Vec::new()),
     }

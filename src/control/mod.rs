@@ -52,7 +52,8 @@ pub use projects::{
     ProjectParts, ProjectWatch, ProjectWish, Projects,
 };
 pub use publish_hook::{
-    HOOK_ANSWER_BYTES_MAX, HOOK_REASON_CHARS_MAX, HOOK_TIMEOUT, HookDown, HttpHook,
+    HOOK_ANSWER_BYTES_MAX, HOOK_CALLS_MAX, HOOK_REASON_CHARS_MAX, HOOK_TIMEOUT, HookCalls,
+    HookDown, HttpHook,
 };
 pub use readiness::{Phase, Readiness};
 pub use rules::{HostJudge, Rules};

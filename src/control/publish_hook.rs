@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::time::Duration;
 use time::OffsetDateTime;
-use tokio::time::timeout;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
 
 use super::lent_rules::{LENT_RULES_MAX, Loan, PendingLoans};
 use super::webhooks::signed;
@@ -17,6 +18,10 @@ use crate::secret::Secret;
 
 /// The time for the whole of a question. Encoders wait about ten seconds for their publish.
 pub const HOOK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Questions of one app under way at one time, each a connection. A service that answers within 50 ms takes 2500 publishers a second
+/// so; the next ones wait for their turn, within [`HOOK_TIMEOUT`].
+pub const HOOK_CALLS_MAX: usize = 128;
 
 /// An answer's body, in bytes.
 pub const HOOK_ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -31,7 +36,8 @@ pub enum HookDown {
     /// Nobody may publish.
     #[default]
     Refuse,
-    /// Everybody may, each known by what it showed.
+    /// Everybody may, each known by what it showed. Not where the hook was not asked at all, for there being too many questions:
+    /// a crowd would let itself in.
     Allow,
 }
 
@@ -48,6 +54,18 @@ pub struct HttpHook {
     pub down: HookDown,
     /// Where the rules go that it names.
     pub loans: Arc<PendingLoans>,
+    /// How many questions are under way.
+    pub calls: HookCalls,
+}
+
+/// Places for [`HOOK_CALLS_MAX`] questions. All clones are one.
+#[derive(Clone, Debug)]
+pub struct HookCalls(Arc<Semaphore>);
+
+impl Default for HookCalls {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(HOOK_CALLS_MAX)))
+    }
 }
 
 impl std::fmt::Debug for HttpHook {
@@ -97,7 +115,15 @@ struct Decided {
 impl PublishHook for HttpHook {
     fn ask<'a>(&'a self, wish: PublishWish<'a>) -> BoxFuture<'a, HookAnswer> {
         Box::pin(async move {
-            let asked = timeout(HOOK_TIMEOUT, self.question(wish)).await;
+            let deadline = Instant::now() + HOOK_TIMEOUT;
+            let Ok(Ok(_place)) = timeout_at(deadline, self.calls.0.acquire()).await else {
+                let why = format!(
+                    "{HOOK_CALLS_MAX} other publishers wait for its answers, and none came within {} s",
+                    HOOK_TIMEOUT.as_secs()
+                );
+                return HookAnswer::Unanswered { why };
+            };
+            let asked = timeout_at(deadline, self.question(wish)).await;
             let why = match asked {
                 Ok(Ok((status, body))) => match answer(status, &body) {
                     Ok(decided) => {
@@ -207,6 +233,12 @@ mod tests {
     use crate::net::resolve::SystemResolver;
     use crate::net::tls;
     use crate::rule::StreamKey;
+    use std::net::SocketAddr;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
+
+    const YES: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
 
     fn refused(reason: &str) -> Result<HookAnswer, ()> {
         let reason = reason.to_owned();
@@ -261,41 +293,106 @@ mod tests {
         assert!(answer(200, format!("{{\"rules\":[{many}]}}").as_bytes()).is_err());
     }
 
-    #[tokio::test]
-    async fn a_hook_that_is_away_lets_nobody_in_unless_that_is_said() {
-        // Bound and closed again: nobody listens there.
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let place = listener.local_addr().unwrap();
-        drop(listener);
+    fn hook(place: SocketAddr, down: HookDown) -> HttpHook {
         let policy = AddressPolicy {
             allow_private: true,
         };
         let own = Arc::new(OwnListeners::new());
         let dialer = Dialer::new(Arc::new(SystemResolver::new()), policy, own);
-        let hook = |down| HttpHook {
+        HttpHook {
             post: HttpPost {
-                dialer: Arc::new(dialer.clone()),
+                dialer: Arc::new(dialer),
                 tls: tls::client_config(&[]).unwrap(),
             },
             url: HttpUrl::parse(&format!("http://{place}/canary")).unwrap(),
             secret: None,
             down,
             loans: Arc::default(),
-        };
+            calls: HookCalls::default(),
+        }
+    }
+
+    async fn ask(hook: &HttpHook) -> HookAnswer {
         let stream = StreamKey::parse("live", "cam").unwrap();
         let wish = PublishWish {
             stream: &stream,
             query: "token=canary",
             peer: "192.0.2.7:4000".parse().unwrap(),
         };
-        let HookAnswer::Unanswered { why } = hook(HookDown::Refuse).ask(wish).await else {
+        hook.ask(wish).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_crowd_is_asked_about_in_turn() {
+        // A clock that stands still, however slow the machine is: it only moves where nobody has anything to do.
+        let _busy = tokio::spawn(async {
+            loop {
+                tokio::task::yield_now().await;
+            }
+        });
+        let receiver = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let hook = hook(receiver.local_addr().unwrap(), HookDown::Refuse);
+        let crowd = HOOK_CALLS_MAX + 20;
+        let mut publishers = JoinSet::new();
+        for _ in 0..crowd {
+            let hook = hook.clone();
+            publishers.spawn(async move { ask(&hook).await });
+        }
+        let mut waiting = Vec::new();
+        while waiting.len() < HOOK_CALLS_MAX {
+            waiting.push(receiver.accept().await.unwrap().0);
+        }
+        for _ in 0..1000 {
+            tokio::select! {
+                biased;
+                _ = receiver.accept() => panic!("one more than there are places for"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        // Each answer makes room for one.
+        for asked in 0..crowd {
+            if asked + HOOK_CALLS_MAX < crowd {
+                let mut answered = waiting.pop().unwrap();
+                answered.write_all(YES).await.unwrap();
+                waiting.push(receiver.accept().await.unwrap().0);
+            } else {
+                waiting.pop().unwrap().write_all(YES).await.unwrap();
+            }
+        }
+        let answers = publishers.join_all().await;
+        let allowed = HookAnswer::Allowed { identity: None };
+        assert_eq!(answers.len(), crowd);
+        assert!(answers.iter().all(|answer| *answer == allowed));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whom_there_was_no_time_to_ask_about_is_refused_whatever_holds_else() {
+        for down in [HookDown::Refuse, HookDown::Allow] {
+            let hook = hook("127.0.0.1:1".parse().unwrap(), down);
+            let _all = hook.calls.0.acquire_many(HOOK_CALLS_MAX as u32).await;
+            let began = Instant::now();
+            let HookAnswer::Unanswered { why } = ask(&hook).await else {
+                panic!("a crowd lets itself in");
+            };
+            assert!(why.contains("128 other publishers"), "{why}");
+            assert_eq!(began.elapsed(), HOOK_TIMEOUT);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hook_that_is_away_lets_nobody_in_unless_that_is_said() {
+        // Bound and closed again: nobody listens there.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let place = listener.local_addr().unwrap();
+        drop(listener);
+        let HookAnswer::Unanswered { why } = ask(&hook(place, HookDown::Refuse)).await else {
             panic!("nobody is there to let anybody in");
         };
         assert!(
             why.contains("127.0.0.1") && !why.contains("canary"),
             "{why}"
         );
-        let let_in = hook(HookDown::Allow).ask(wish).await;
+        let let_in = ask(&hook(place, HookDown::Allow)).await;
         assert_eq!(let_in, HookAnswer::Allowed { identity: None });
     }
 }
