@@ -18,194 +18,21 @@
 //! [`Read::End`]. A change holds values and no handles; nothing has to be looked up while it is told. URLs and rules print masked, and
 //! whoever needs the bare URL asks it for that by name.
 
+mod change;
+
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use time::OffsetDateTime;
 use tokio::sync::watch;
 
-use super::labels::{PublishEnd, Role, Setback, StreamEnd};
-use crate::rule::{Rule, RuleId, StreamKey, TargetUrl};
+pub use change::{
+    Change, PublishChange, PublishStart, RuleChange, StreamChange, TargetChange, What,
+};
 
 /// Changes that are kept for readers that come back or are slow. One takes about 1 KB with its rule or URL; a restart of a thousand
 /// publishers with four targets each is 9000 changes, for which a reader has seconds.
 pub const HISTORY_MAX: usize = 4096;
-
-/// One change of state.
-#[derive(Clone, Debug)]
-pub struct Change {
-    /// Its place in the feed, from 1, without a gap.
-    pub number: u64,
-    /// When.
-    pub at: OffsetDateTime,
-    /// What has changed, and how.
-    pub what: What,
-}
-
-/// What has changed, and how.
-#[derive(Clone, Debug)]
-pub enum What {
-    /// A publisher's connection.
-    Publish {
-        /// Its stream.
-        stream: StreamKey,
-        /// Where it comes from.
-        peer: SocketAddr,
-        /// What it did.
-        change: PublishChange,
-    },
-    /// A stream, beyond its publisher.
-    Stream {
-        /// Which.
-        stream: StreamKey,
-        /// What became of it.
-        change: StreamChange,
-    },
-    /// One rule's push of one stream.
-    Target {
-        /// The rule.
-        rule: RuleId,
-        /// The stream.
-        stream: StreamKey,
-        /// Where it goes, or went. Prints masked.
-        url: TargetUrl,
-        /// The attempt, from 1; 0 where none was made.
-        attempt: u32,
-        /// Its new state.
-        change: TargetChange,
-    },
-    /// A rule.
-    Rule {
-        /// As it is now, or was when it was deleted.
-        rule: Arc<Rule>,
-        /// What was done.
-        change: RuleChange,
-    },
-}
-
-impl What {
-    /// The app that it belongs to.
-    pub fn app(&self) -> &str {
-        match self {
-            Self::Publish { stream, .. }
-            | Self::Stream { stream, .. }
-            | Self::Target { stream, .. } => stream.app.as_str(),
-            Self::Rule { rule, .. } => rule.app.as_str(),
-        }
-    }
-
-    /// The stream that it is about; none for a rule, which may be for many.
-    pub const fn stream(&self) -> Option<&StreamKey> {
-        match self {
-            Self::Publish { stream, .. }
-            | Self::Stream { stream, .. }
-            | Self::Target { stream, .. } => Some(stream),
-            Self::Rule { .. } => None,
-        }
-    }
-}
-
-/// What a publisher did.
-#[derive(Clone, Debug, PartialEq)]
-pub enum PublishChange {
-    /// It was let in, and publishes.
-    Started {
-        /// How it came.
-        how: PublishStart,
-        /// The encoder's name for itself.
-        client: String,
-    },
-    /// It publishes no more. Whether its stream ends with it, or waits for it, is a change of the stream that follows.
-    Ended {
-        /// Why.
-        reason: PublishEnd,
-        /// Payload bytes that arrived.
-        bytes: u64,
-        /// How long it lasted.
-        lasted: Duration,
-    },
-}
-
-/// How a publisher came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PublishStart {
-    /// The stream begins with it.
-    New,
-    /// It took the stream over from one that was there.
-    Takeover,
-    /// It returned within the time of grace.
-    Return,
-    /// It is the stream's other input, and stands by.
-    Beside,
-}
-
-/// What became of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StreamChange {
-    /// Its publisher was lost, and may return within this time; targets stay connected.
-    Waiting {
-        /// The time of grace.
-        grace: Duration,
-    },
-    /// It is over. The same name may be published again, as a new stream.
-    Ended {
-        /// Why.
-        reason: StreamEnd,
-    },
-}
-
-/// The new state of a push.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TargetChange {
-    /// An attempt begins.
-    Connecting,
-    /// The target takes media.
-    Live,
-    /// The attempt failed or the live push broke, and another attempt follows.
-    BackingOff {
-        /// The class of the reason.
-        reason: Setback,
-        /// The reason in words, the key masked.
-        detail: String,
-        /// When the next attempt begins, from then.
-        retry_in: Duration,
-    },
-    /// The live push ended its session, as it should, and begins another one at once.
-    Recycled {
-        /// The class of the reason.
-        reason: Setback,
-    },
-    /// It is given up for good, until its rule or its stream changes.
-    Failed {
-        /// The class of the reason.
-        reason: Setback,
-        /// The reason in words, the key masked.
-        detail: String,
-    },
-    /// It goes to the other one of its rule's two URLs, which is the change's `url`.
-    Switched {
-        /// Which one that is.
-        to: Role,
-    },
-    /// It ended as it should: its rule or its stream is gone.
-    Stopped {
-        /// Bytes handed to its connections.
-        bytes: u64,
-    },
-}
-
-/// What was done to a rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RuleChange {
-    /// It is new.
-    Created,
-    /// It says something else, or is switched on or off.
-    Changed,
-    /// It is gone.
-    Deleted,
-}
 
 /// The feed of one gateway.
 #[derive(Debug)]
@@ -368,6 +195,8 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule::StreamKey;
+    use crate::telemetry::labels::StreamEnd;
     use futures::FutureExt;
 
     fn ended() -> What {
