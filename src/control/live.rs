@@ -6,9 +6,10 @@ use super::status::{
     TargetStatus,
 };
 use super::stream_status::StreamStatus;
+use crate::egress::Board;
 use crate::egress::attempt::{Depth, Reach};
 use crate::egress::preflight::{Rung, Tried, preflight};
-use crate::egress::status::{Board, PushStatus};
+use crate::egress::status::PushStatus;
 use crate::relay::{Hub, Stream};
 use crate::rule::{Role, Rule, RuleSet, StreamKey, TargetUrl};
 use futures::future::BoxFuture;

@@ -2,6 +2,7 @@
 //! target's life: attempts, retries, and the media in between.
 
 pub mod attempt;
+pub mod board;
 mod composed;
 pub mod failure;
 pub mod fanout;
@@ -19,7 +20,8 @@ pub mod status;
 pub mod supervisor;
 pub mod transport;
 
+pub use board::Board;
 pub use push::{Egress, Watch};
 pub use signing::Place;
-pub use status::{Board, TargetState};
+pub use status::TargetState;
 pub use supervisor::Supervisor;

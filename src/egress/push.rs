@@ -2,6 +2,7 @@
 //! has said that it never will.
 
 use super::attempt::{Depth, Established, Manner, Reach};
+use super::board::Board;
 use super::failure::{Failure, Next};
 use super::fanout::Fanout;
 use super::gate::StartGate;
@@ -9,7 +10,7 @@ use super::plan::{PushId, PushOptions};
 use super::probe::Probe;
 use super::pump::{Over, Pump};
 use super::retries::{Other, Retries, Setback};
-use super::status::{Board, PushStatus, TargetState};
+use super::status::{PushStatus, TargetState};
 use crate::relay::{Beats, Consumer, LeftOut, Mode, Presence, Stream};
 use crate::rtmp::session::client::Enhanced;
 use futures::FutureExt;

@@ -4,10 +4,11 @@
 //! A panic of a turn costs that turn: what runs goes on, and the next turn compares anew
 //! (docs/decisions/2026-11-26-supervisor-that-panics.md).
 
+use super::board::Board;
 use super::fanout::Fanout;
 use super::plan::{Planner, PushId, PushOptions, Running, Step, plan};
 use super::push::{Egress, Push};
-use super::status::{Board, PushStatus, TargetState};
+use super::status::{PushStatus, TargetState};
 use crate::backoff::{Backoff, BackoffPolicy};
 use crate::relay::{Hub, Stream, StreamId};
 use crate::rule::{Role, RuleSet, TargetUrl};
