@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 
 use super::Config;
-use super::check::{Wrong, within, wrong};
+use super::bounds::within;
+use super::check::{Wrong, wrong};
 use super::tree::{entry_key, item_key};
 use crate::rule::{
     AUTH_TEXT_BYTES_MAX, CdnAuth, DomainAuth, Formula, HexCase, TargetUrl, Template, TemplatePart,

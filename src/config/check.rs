@@ -1,71 +1,17 @@
-//! What no type can say: bounds, and keys that belong together.
+//! What no type can say: forms, bounds, and keys that belong together. Here it is said in which order they are looked at.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
 use tracing_subscriber::EnvFilter;
 
-use super::certificates;
-use super::sections::{AppConfig, PublishAuth};
 use super::tree::{entry_key, item_key};
-use super::{Config, TlsListenerConfig};
+use super::{Config, TlsListenerConfig, apps, bounds, certificates};
 use crate::control::{EVENT_TYPES, is_event_type};
-use crate::rule::{CHUNK_SIZES, RuleId};
-use crate::secret::Secret;
-
-/// Above this a tick is no longer "at once" for anybody.
-const FLUSH_INTERVAL_MS_MAX: u64 = 500;
-
-/// Below this the pauses of a healthy network are stalls.
-const STALL_MS_MIN: u64 = 500;
-
-/// Above this the connection of an input that stalls is given up anyway.
-const STALL_MS_MAX: u64 = 15_000;
-
-/// A publisher that is gone for an hour is gone.
-const GRACE_MS_MAX: u64 = 3_600_000;
-
-/// Longer than any supervisor of services waits for a stop.
-const DRAIN_MS_MAX: u64 = 600_000;
-
-/// More connections a second than one machine can shake hands for.
-const STARTS_PER_SECOND_MAX: u32 = 10_000;
-
-/// More connections than a process may have files open.
-const CONNECTIONS_PER_ADDRESS_MAX: u32 = 1_000_000;
-
-/// More new connections a second than one machine can shake hands for.
-const CONNECTIONS_PER_SECOND_PER_ADDRESS_MAX: u32 = 10_000;
-
-/// A day. Who shall stay away for longer is forbidden, or loses its key.
-const KICK_BAR_MS_MAX: u64 = 86_400_000;
-
-/// Each is an upload of its own, and a line in every list.
-const RULES_PER_STREAM_MAX: u64 = 1_000;
-
-/// A year.
-const SECONDS_MAX: u64 = 31_536_000;
-
-/// More wrong keys a minute than a limit is good for.
-const FAILED_AUTH_PER_MINUTE_MAX: u32 = 10_000;
-
-/// Apps are tenants; each has its own counters.
-const APPS_MAX: usize = 1_000;
-
-/// Keys of one app; each publish is compared with all of them.
-const PUBLISH_KEYS_MAX: usize = 1_000;
-
-/// The longest publish key, in bytes; it has to fit into a stream name's query.
-const PUBLISH_KEY_BYTES_MAX: usize = 512;
+use crate::rule::RuleId;
 
 /// Webhooks of one file; each has a task and a queue.
 const WEBHOOKS_MAX: usize = 100;
-
-/// The longest SecretId, in bytes. The vendor's have 36.
-const SECRET_ID_BYTES_MAX: usize = 128;
-
-/// The longest Platform, in bytes.
-const PLATFORM_BYTES_MAX: usize = 128;
 
 /// Rules of one file.
 const RULES_MAX: usize = 10_000;
@@ -87,7 +33,7 @@ pub(super) fn wrong<T>(key: impl Into<String>, reason: impl Into<String>) -> Res
 pub(super) fn check(config: &Config) -> Result<(), Wrong> {
     listeners(config)?;
     http(config)?;
-    numbers(config)?;
+    bounds::check(config)?;
     if !is_filter(&config.log.level) {
         let reason = "expected error, warn, info, debug, trace or off, or a filter such as info,aqueduct::egress=debug";
         return wrong("log.level", reason);
@@ -99,7 +45,7 @@ pub(super) fn check(config: &Config) -> Result<(), Wrong> {
         certificates::check_roots(file)
             .or_else(|reason| wrong("egress.ca_certificates", reason))?;
     }
-    apps(config)?;
+    apps::check(config)?;
     webhooks(config)?;
     rules(config)?;
     super::cdn_auth::check(&config.cdn_auth)?;
@@ -209,90 +155,6 @@ fn hosts(key: &str, hosts: &[String]) -> Result<(), Wrong> {
     }
 }
 
-fn numbers(config: &Config) -> Result<(), Wrong> {
-    let (rtmp, relay) = (&config.rtmp, &config.relay);
-    let egress = &config.egress;
-    within(
-        "rtmp.connections_per_address",
-        rtmp.connections_per_address.into(),
-        0,
-        CONNECTIONS_PER_ADDRESS_MAX.into(),
-    )?;
-    within(
-        "rtmp.connections_per_second_per_address",
-        rtmp.connections_per_second_per_address.into(),
-        0,
-        CONNECTIONS_PER_SECOND_PER_ADDRESS_MAX.into(),
-    )?;
-    within(
-        "relay.flush_interval_ms",
-        relay.flush_interval_ms,
-        0,
-        FLUSH_INTERVAL_MS_MAX,
-    )?;
-    let ingest = &config.ingest;
-    within(
-        "ingest.stall_ms",
-        ingest.stall_ms,
-        STALL_MS_MIN,
-        STALL_MS_MAX,
-    )?;
-    within(
-        "ingest.return_after_ms",
-        ingest.return_after_ms,
-        0,
-        GRACE_MS_MAX,
-    )?;
-    within("relay.grace_ms", relay.grace_ms, 0, GRACE_MS_MAX)?;
-    within("relay.kick_bar_ms", relay.kick_bar_ms, 0, KICK_BAR_MS_MAX)?;
-    for (key, number) in [
-        ("rtmp.failed_auth_per_minute", rtmp.failed_auth_per_minute),
-        (
-            "http.failed_auth_per_minute",
-            config.http.failed_auth_per_minute,
-        ),
-    ] {
-        within(key, number.into(), 0, FAILED_AUTH_PER_MINUTE_MAX.into())?;
-    }
-    within(
-        "http.rules_per_stream",
-        config.http.rules_per_stream.into(),
-        1,
-        RULES_PER_STREAM_MAX,
-    )?;
-    let zego = &config.zego;
-    for (key, seconds) in [
-        ("zego.closed_stream_seconds", zego.closed_stream_seconds),
-        ("zego.unused_rule_seconds", zego.unused_rule_seconds),
-    ] {
-        within(key, seconds, 0, SECONDS_MAX)?;
-    }
-    within("relay.drain_ms", relay.drain_ms, 0, DRAIN_MS_MAX)?;
-    chunk_size("egress.chunk_size", egress.chunk_size)?;
-    within(
-        "egress.starts_per_second",
-        egress.starts_per_second.into(),
-        1,
-        STARTS_PER_SECOND_MAX.into(),
-    )
-}
-
-pub(super) fn within(key: &str, number: u64, min: u64, max: u64) -> Result<(), Wrong> {
-    if (min..=max).contains(&number) {
-        return Ok(());
-    }
-    wrong(key, format!("the number must be from {min} to {max}"))
-}
-
-fn chunk_size(key: &str, bytes: u32) -> Result<(), Wrong> {
-    within(
-        key,
-        bytes.into(),
-        (*CHUNK_SIZES.start()).into(),
-        (*CHUNK_SIZES.end()).into(),
-    )
-}
-
 /// A single word that is no level would be taken for a module's name, and a slip in typing would silence the log.
 fn is_filter(text: &str) -> bool {
     let is_level = |part: &str| {
@@ -303,183 +165,6 @@ fn is_filter(text: &str) -> bool {
     text.split(',')
         .all(|part| is_level(part) || part.contains('='))
         && EnvFilter::builder().parse(text).is_ok()
-}
-
-fn apps(config: &Config) -> Result<(), Wrong> {
-    if config.apps.is_empty() || config.apps.len() > APPS_MAX {
-        return wrong("apps", format!("there must be from 1 to {APPS_MAX} apps"));
-    }
-    let (mut names, mut ids, mut secret_ids) = (HashSet::new(), HashSet::new(), HashSet::new());
-    for (index, app) in config.apps.iter().enumerate() {
-        let key = |name: &str| entry_key(&item_key("apps", index), name);
-        if !names.insert(&app.name) {
-            return wrong(
-                key("name"),
-                format!("there are two apps of the name {}", app.name),
-            );
-        }
-        if app.app_id.is_some_and(|id| !ids.insert(id)) {
-            return wrong(key("app_id"), "another app has the same app_id");
-        }
-        if app
-            .secret_id
-            .as_ref()
-            .is_some_and(|id| !secret_ids.insert(id))
-        {
-            return wrong(key("secret_id"), "another app has the same secret_id");
-        }
-        zego(app, &key)?;
-        callbacks(app, &key)?;
-        tencent(app, &key)?;
-        publish_keys(app, &key)?;
-        signing_secrets(app, &key)?;
-        authentication(config, app, &key)?;
-    }
-    Ok(())
-}
-
-fn zego(app: &AppConfig, key: &dyn Fn(&str) -> String) -> Result<(), Wrong> {
-    match (app.app_id, &app.server_secret) {
-        (Some(0), _) => wrong(key("app_id"), "the number must be from 1 to 4294967295"),
-        (_, Some(secret)) if secret.is_empty() => {
-            wrong(key("server_secret"), "the secret is empty")
-        }
-        (Some(_), None) => wrong(key("app_id"), "app_id needs server_secret beside it"),
-        (None, Some(_)) => wrong(key("server_secret"), "server_secret needs app_id beside it"),
-        (Some(_), _) if app.client_secret.as_ref().is_some_and(Secret::is_empty) => {
-            wrong(key("client_secret"), "the secret is empty")
-        }
-        (None, None) if app.client_secret.is_some() => {
-            wrong(key("client_secret"), "client_secret needs app_id beside it")
-        }
-        (None, None) if app.default_cdn.is_some() => {
-            wrong(key("default_cdn"), "default_cdn needs app_id beside it")
-        }
-        _ => Ok(()),
-    }
-}
-
-fn callbacks(app: &AppConfig, key: &dyn Fn(&str) -> String) -> Result<(), Wrong> {
-    match (&app.callback_url, &app.callback_secret) {
-        (Some(_), _) if app.app_id.is_none() => {
-            wrong(key("callback_url"), "callback_url needs app_id beside it")
-        }
-        (Some(_), None) => wrong(
-            key("callback_url"),
-            "callback_url needs callback_secret beside it",
-        ),
-        (None, Some(_)) => wrong(
-            key("callback_secret"),
-            "callback_secret needs callback_url beside it",
-        ),
-        (_, Some(secret)) if secret.is_empty() => {
-            wrong(key("callback_secret"), "the secret is empty")
-        }
-        _ => Ok(()),
-    }
-}
-
-fn tencent(app: &AppConfig, key: &dyn Fn(&str) -> String) -> Result<(), Wrong> {
-    let is_plain = |id: &String| {
-        !id.is_empty()
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-    };
-    match (&app.secret_id, &app.secret_key, &app.platform) {
-        (Some(id), ..) if !is_plain(id) || id.len() > SECRET_ID_BYTES_MAX => wrong(
-            key("secret_id"),
-            format!("expected 1 to {SECRET_ID_BYTES_MAX} letters, digits, - and _"),
-        ),
-        (_, Some(secret), _) if secret.is_empty() => wrong(key("secret_key"), "the key is empty"),
-        (Some(_), None, _) => wrong(key("secret_id"), "secret_id needs secret_key beside it"),
-        (None, Some(_), _) => wrong(key("secret_key"), "secret_key needs secret_id beside it"),
-        (None, None, Some(_)) => wrong(key("platform"), "platform needs secret_id beside it"),
-        (None, ..) if app.events_url.is_some() => {
-            wrong(key("events_url"), "events_url needs secret_id beside it")
-        }
-        (.., Some(platform)) if platform.is_empty() || platform.len() > PLATFORM_BYTES_MAX => {
-            wrong(
-                key("platform"),
-                format!(
-                    "expected 1 to {PLATFORM_BYTES_MAX} bytes; without the key, any platform is taken"
-                ),
-            )
-        }
-        _ => Ok(()),
-    }
-}
-
-fn publish_keys(app: &AppConfig, key: &dyn Fn(&str) -> String) -> Result<(), Wrong> {
-    if app.publish_keys.len() > PUBLISH_KEYS_MAX {
-        return wrong(
-            key("publish_keys"),
-            format!("there are more than {PUBLISH_KEYS_MAX} keys"),
-        );
-    }
-    match app
-        .publish_keys
-        .iter()
-        .position(|secret| !is_publish_key(secret))
-    {
-        Some(index) => wrong(
-            item_key(&key("publish_keys"), index),
-            format!(
-                "a key has 1 to {PUBLISH_KEY_BYTES_MAX} bytes, and no spaces, control characters, & or #"
-            ),
-        ),
-        None => Ok(()),
-    }
-}
-
-/// A key is shown as `stream?key=...`; these characters would end it early.
-fn is_publish_key(secret: &Secret) -> bool {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '&' | '#');
-    (1..=PUBLISH_KEY_BYTES_MAX).contains(&secret.expose().len()) && !secret.expose().contains(odd)
-}
-
-fn authentication(
-    config: &Config,
-    app: &AppConfig,
-    key: &dyn Fn(&str) -> String,
-) -> Result<(), Wrong> {
-    match app.publish_auth {
-        Some(PublishAuth::Key) if app.publish_keys.is_empty() => {
-            wrong(key("publish_auth"), "\"key\" needs publish_keys")
-        }
-        Some(PublishAuth::Signed) if app.sign_secret.is_none() => {
-            wrong(key("publish_auth"), "\"signed\" needs sign_secret")
-        }
-        Some(PublishAuth::Hook) if app.publish_hook.is_none() => {
-            wrong(key("publish_auth"), "\"hook\" needs publish_hook")
-        }
-        None if app.publish_keys.is_empty() => match open_listener(config) {
-            Some(listen) => wrong(
-                key("publish_auth"),
-                format!(
-                    "anybody who reaches {listen} could publish to the app {}; set publish_keys, or publish_auth = \"none\" \
-                     if that is meant",
-                    app.name
-                ),
-            ),
-            None => Ok(()),
-        },
-        _ => Ok(()),
-    }
-}
-
-/// An empty secret would sign for everybody.
-fn signing_secrets(app: &AppConfig, key: &dyn Fn(&str) -> String) -> Result<(), Wrong> {
-    let secrets = [
-        ("sign_secret", &app.sign_secret),
-        ("previous_sign_secret", &app.previous_sign_secret),
-        ("publish_hook_secret", &app.publish_hook_secret),
-    ];
-    let empty = |(_, secret): &(_, &Option<Secret>)| secret.as_ref().is_some_and(Secret::is_empty);
-    match secrets.iter().find(|secret| empty(secret)) {
-        Some((name, _)) => wrong(key(name), "the secret is empty"),
-        None => Ok(()),
-    }
 }
 
 fn webhooks(config: &Config) -> Result<(), Wrong> {
@@ -511,15 +196,6 @@ fn webhooks(config: &Config) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// Where publishers from other machines come in.
-fn open_listener(config: &Config) -> Option<SocketAddr> {
-    let tls = config.rtmps.as_ref().map(|tls| tls.listen);
-    [Some(config.rtmp.listen), tls]
-        .into_iter()
-        .flatten()
-        .find(|listen| !listen.ip().to_canonical().is_loopback())
-}
-
 fn rules(config: &Config) -> Result<(), Wrong> {
     if config.rules.len() > RULES_MAX {
         return wrong("rules", format!("there are more than {RULES_MAX} rules"));
@@ -543,7 +219,7 @@ fn rules(config: &Config) -> Result<(), Wrong> {
             );
         }
         if let Some(bytes) = rule.chunk_size {
-            chunk_size(&entry_key(&here, "chunk_size"), bytes)?;
+            bounds::chunk_size(&entry_key(&here, "chunk_size"), bytes)?;
         }
     }
     Ok(())

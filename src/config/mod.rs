@@ -3,6 +3,8 @@
 //! `config/aqueduct.toml` shows every key; `docs/configuration.md` tells about them. An unknown key is an error, and so is one
 //! that this version cannot honour yet: nothing that somebody wrote down is ignored. A mistake is one line with its place.
 
+mod apps;
+mod bounds;
 mod cdn_auth;
 mod certificates;
 mod check;
