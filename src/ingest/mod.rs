@@ -1,6 +1,7 @@
 //! Ingest: what comes in. It accepts publishers, judges them, and feeds their streams' rings.
 
 pub mod admission;
+mod apps;
 mod buffer;
 mod connection;
 mod flood;
@@ -10,10 +11,8 @@ mod silence;
 mod socket;
 mod tries;
 
-pub use admission::{
-    Admission, Apps, HookAnswer, PublishAttempt, PublishAuth, PublishHook, PublishWish, Refused,
-    Verdict,
-};
+pub use admission::{Admission, PublishAttempt, Refused, Verdict};
+pub use apps::{Apps, HookAnswer, PublishAuth, PublishHook, PublishWish};
 pub use outcome::{Ended, NotPublished};
 pub use tries::Limited;
 
