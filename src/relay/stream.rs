@@ -9,10 +9,10 @@ pub(super) use producer::Handover;
 pub use producer::{Batch, Producer};
 pub use standby::InputSight;
 
+use super::claim::Claim;
 use super::cursor::Cursor;
 use super::headers::Headers;
 use super::hold::{End, Hold, Presence};
-use super::hub::Claim;
 use super::intake::Intake;
 use super::outflow::{Fresh, Outflow};
 use super::ring::RingLimits;

@@ -5,8 +5,8 @@
 
 use super::Shared;
 use crate::media::{Class, MediaKind, Shape, Tag, TrackId};
+use crate::relay::claim::Claim;
 use crate::relay::headers::Headers;
-use crate::relay::hub::Claim;
 use crate::relay::limits::AUDIO_ONLY_AFTER;
 use crate::rule::Role;
 use bytes::Bytes;
