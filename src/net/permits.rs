@@ -3,28 +3,23 @@
 //! Whoever has not shown yet that he may stay is in the strangers' room. One address may hold as many of its places as
 //! are free: alone it gets half of the room, and however many addresses crowd in, some room is left for the next one.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
-use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod addresses;
 
-use arc_swap::ArcSwap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::rate::AddressRate;
+pub(super) use addresses::customer;
+pub use addresses::{
+    AddressLimits, AddressRefused, CONNECTIONS_PER_ADDRESS, CONNECTIONS_PER_SECOND_PER_ADDRESS,
+};
+use addresses::{AddressPlace, Addresses};
 
 /// Connections that have not shown yet that they may stay. Each has a few seconds to do so, costs some 20 KB while it is
 /// silent, and may make us hold 64 KiB more by sending as much. A thousand encoders that come back at once from behind one
 /// address fit into the half that one address gets.
 pub const PENDING_CONNECTIONS_MAX: usize = 2048;
-
-/// Connections from one address, pending and live, where the configuration says nothing else. More than the encoders of a
-/// large site behind one address, or a load generator of a thousand connections; less than a flood.
-pub const CONNECTIONS_PER_ADDRESS: u32 = 2000;
-
-/// Connections that one address may begin within a second, where the configuration says nothing else, and ten times as many
-/// at once. That many TLS handshakes take a fifth of a core.
-pub const CONNECTIONS_PER_SECOND_PER_ADDRESS: u32 = 200;
 
 /// The bounds of [`Permits`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,33 +30,11 @@ pub struct ConnectionLimits {
     pub address: AddressLimits,
 }
 
-/// What one address may have. IPv6 counts by /64, which is what one customer has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AddressLimits {
-    /// Connections at one time; 0 does not count them, nor an address's share of the strangers' room.
-    pub connections: u32,
-    /// New connections within a second, with ten times as many at once; 0 does not count them.
-    pub per_second: u32,
-    /// Whether loopback counts like any other address. Everything behind a local proxy comes from there, so it does not,
-    /// except in tests.
-    pub loopback: bool,
-}
-
 impl Default for ConnectionLimits {
     fn default() -> Self {
         Self {
             pending: PENDING_CONNECTIONS_MAX,
             address: AddressLimits::default(),
-        }
-    }
-}
-
-impl Default for AddressLimits {
-    fn default() -> Self {
-        Self {
-            connections: CONNECTIONS_PER_ADDRESS,
-            per_second: CONNECTIONS_PER_SECOND_PER_ADDRESS,
-            loopback: false,
         }
     }
 }
@@ -80,48 +53,18 @@ pub struct Permit {
     address: Option<AddressPlace>,
 }
 
-/// Why an address gets no further connection now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AddressRefused {
-    /// It has as many as one address may have.
-    #[error("the address has {limit} connections already")]
-    Full {
-        /// How many one address may have.
-        limit: u32,
-    },
-    /// It has more of the strangers' room than is left for all others.
-    #[error(
-        "the address has {pending} connections that have not shown yet what they want, more than there is room left for"
-    )]
-    Crowds {
-        /// How many it has.
-        pending: usize,
-    },
-    /// It begins them too fast.
-    #[error("the address begins more than {per_second} connections a second")]
-    Hurries {
-        /// How many one address may begin within a second.
-        per_second: u32,
-    },
-}
-
 impl Permits {
     /// Permits within `limits`.
     pub fn new(limits: ConnectionLimits) -> Self {
         Self {
             pending: Arc::new(Semaphore::new(limits.pending)),
-            addresses: Arc::new(Addresses {
-                limits: ArcSwap::from_pointee(InForce::new(limits.address)),
-                held: Mutex::default(),
-            }),
+            addresses: Arc::new(Addresses::new(limits.address)),
         }
     }
 
     /// Puts other limits per address in force. Connections that are there stay; what an address has begun lately is forgotten.
     pub fn limit_addresses(&self, limits: AddressLimits) {
-        if self.addresses.limits.load().limits != limits {
-            self.addresses.limits.store(Arc::new(InForce::new(limits)));
-        }
+        self.addresses.limit(limits);
     }
 
     /// Waits until there is room for one more that is pending. `None` only if the semaphore were closed, which it never is.
@@ -151,124 +94,6 @@ impl Permit {
         if let Some(place) = &mut self.address {
             place.settle();
         }
-    }
-}
-
-#[derive(Debug)]
-struct Addresses {
-    limits: ArcSwap<InForce>,
-    /// Only addresses with a connection are in it, so it is bounded by the connections.
-    held: Mutex<HashMap<IpAddr, Held>>,
-}
-
-/// Limits, and what counts by them.
-#[derive(Debug)]
-struct InForce {
-    limits: AddressLimits,
-    rate: Option<AddressRate>,
-}
-
-/// The connections of one address.
-#[derive(Debug, Default)]
-struct Held {
-    all: usize,
-    pending: usize,
-}
-
-impl InForce {
-    fn new(limits: AddressLimits) -> Self {
-        Self {
-            limits,
-            rate: NonZeroU32::new(limits.per_second).map(AddressRate::new),
-        }
-    }
-}
-
-impl Addresses {
-    /// Counts one more connection of `address`, where so many places of the strangers' room are `free`.
-    fn take(
-        self: &Arc<Self>,
-        address: IpAddr,
-        free: usize,
-    ) -> Result<Option<AddressPlace>, AddressRefused> {
-        let in_force = self.limits.load();
-        let limits = in_force.limits;
-        let address = address.to_canonical();
-        if address.is_loopback() && !limits.loopback {
-            return Ok(None);
-        }
-        let customer = customer(address);
-        if let Some(rate) = &in_force.rate
-            && !rate.allows(customer)
-        {
-            return Err(AddressRefused::Hurries {
-                per_second: limits.per_second,
-            });
-        }
-        if limits.connections == 0 {
-            return Ok(None);
-        }
-        let mut held = self.lock();
-        if let Some(held) = held.get(&customer) {
-            if held.all >= limits.connections as usize {
-                let limit = limits.connections;
-                return Err(AddressRefused::Full { limit });
-            }
-            if held.pending > free {
-                let pending = held.pending;
-                return Err(AddressRefused::Crowds { pending });
-            }
-        }
-        let count = held.entry(customer).or_default();
-        count.all += 1;
-        count.pending += 1;
-        Ok(Some(AddressPlace {
-            addresses: Arc::clone(self),
-            customer,
-            pending: true,
-        }))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Held>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[derive(Debug)]
-struct AddressPlace {
-    addresses: Arc<Addresses>,
-    customer: IpAddr,
-    pending: bool,
-}
-
-impl AddressPlace {
-    fn settle(&mut self) {
-        if std::mem::take(&mut self.pending)
-            && let Some(held) = self.addresses.lock().get_mut(&self.customer)
-        {
-            held.pending = held.pending.saturating_sub(1);
-        }
-    }
-}
-
-impl Drop for AddressPlace {
-    fn drop(&mut self) {
-        self.settle();
-        let mut held = self.addresses.lock();
-        if let Some(count) = held.get_mut(&self.customer) {
-            count.all = count.all.saturating_sub(1);
-            if count.all == 0 {
-                held.remove(&self.customer);
-            }
-        }
-    }
-}
-
-/// An IPv4 address, or the /64 of an IPv6 one.
-pub(super) fn customer(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64)).into(),
     }
 }
 
@@ -305,7 +130,7 @@ mod tests {
         drop(first);
         assert!(admit(&permits, "203.0.113.9").await.is_ok());
         drop(second);
-        assert!(permits.addresses.lock().is_empty());
+        assert!(permits.addresses.are_empty());
     }
 
     #[tokio::test]
@@ -365,7 +190,7 @@ mod tests {
         strangers[0].settle();
         assert!(admit(&permits, "203.0.113.1").await.is_err());
         strangers.drain(..).for_each(drop);
-        assert!(permits.addresses.lock().is_empty());
+        assert!(permits.addresses.are_empty());
         assert_eq!(permits.pending.available_permits(), 64);
     }
 
@@ -425,6 +250,6 @@ mod tests {
         assert!(admit(&permits, "203.0.113.9").await.is_err());
         permits.limit_addresses(limits(0, 0));
         assert!(admit(&permits, "203.0.113.9").await.is_ok());
-        assert!(permits.addresses.lock().is_empty());
+        assert!(permits.addresses.are_empty());
     }
 }
