@@ -8,7 +8,7 @@ use crate::rule::CHUNK_SIZES;
 const FLUSH_INTERVAL_MS_MAX: u64 = 500;
 
 /// Below this the pauses of a healthy network are stalls.
-const STALL_MS_MIN: u64 = 500;
+const STALL_MS_MIN: u64 = 200;
 
 /// Above this the connection of an input that stalls is given up anyway.
 const STALL_MS_MAX: u64 = 15_000;
