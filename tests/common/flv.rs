@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 
 /// Type id of an audio tag, in FLV as in RTMP.
 pub const AUDIO: u8 = 8;
@@ -10,6 +10,9 @@ pub const AUDIO: u8 = 8;
 pub const VIDEO: u8 = 9;
 /// Type id of a data tag.
 pub const DATA: u8 = 18;
+
+/// What a file of sound and pictures begins with.
+pub const HEAD: &[u8] = b"FLV\x01\x05\0\0\0\x09\0\0\0\0";
 
 /// One tag: what an RTMP message carries, without its place in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +51,19 @@ impl Tag {
             (AUDIO, first) if first >> 4 == 9 => first & 0x0f == 2,
             _ => false,
         }
+    }
+
+    /// As it stands in a file.
+    pub fn written(&self) -> Bytes {
+        let size = u32::try_from(self.payload.len()).expect("a tag");
+        let [t3, t2, t1, t0] = self.timestamp.to_be_bytes();
+        let mut bytes = BytesMut::with_capacity(self.payload.len() + 15);
+        bytes.put_u8(self.kind);
+        bytes.put_slice(&size.to_be_bytes()[1..]);
+        bytes.put_slice(&[t2, t1, t0, t3, 0, 0, 0]);
+        bytes.put_slice(&self.payload);
+        bytes.put_u32(size + 11);
+        bytes.freeze()
     }
 
     /// A coded frame: neither header, nor metadata, nor marker.

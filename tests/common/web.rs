@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -167,7 +166,7 @@ async fn live(
 ) -> std::io::Result<()> {
     tcp.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: video/x-flv\r\nConnection: close\r\n\r\n")
         .await?;
-    tcp.write_all(b"FLV\x01\x05\0\0\0\x09\0\0\0\0").await?;
+    tcp.write_all(flv::HEAD).await?;
     let length = tags
         .iter()
         .map(|tag| tag.timestamp)
@@ -180,8 +179,11 @@ async fn live(
             if round > 0 && !tag.is_frame() {
                 continue;
             }
-            let at = tag.timestamp + round * length;
-            let due = began + Duration::from_millis(at.into());
+            let tag = Tag {
+                timestamp: tag.timestamp + round * length,
+                ..tag.clone()
+            };
+            let due = began + Duration::from_millis(tag.timestamp.into());
             tokio::select! {
                 () = tokio::time::sleep_until(due.into()) => {}
                 _ = state.wait_for(|state| matches!(state, State::Down | State::Over)) => return Ok(()),
@@ -190,20 +192,9 @@ async fn live(
             match now {
                 State::Silent => {}
                 State::Garbage => tcp.write_all(&[7; 64]).await?,
-                _ => tcp.write_all(&written(tag, at)).await?,
+                _ => tcp.write_all(&tag.written()).await?,
             }
         }
     }
     Ok(())
-}
-
-fn written(tag: &Tag, at: u32) -> Bytes {
-    let size = u32::try_from(tag.payload.len()).expect("a tag");
-    let [t3, t2, t1, t0] = at.to_be_bytes();
-    let mut bytes = vec![tag.kind];
-    bytes.extend(&size.to_be_bytes()[1..]);
-    bytes.extend([t2, t1, t0, t3, 0, 0, 0]);
-    bytes.extend(&tag.payload);
-    bytes.extend((size + 11).to_be_bytes());
-    bytes.into()
 }

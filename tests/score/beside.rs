@@ -4,6 +4,7 @@ use super::Extent;
 use super::bill;
 use super::common::eventually;
 use super::common::gateway::{Gateway, Site};
+use super::decoded::Watched;
 use super::level;
 use super::row::{Row, Verdict};
 use super::scene::{
@@ -100,7 +101,9 @@ pub async fn bad_neighbours(extent: Extent) -> Vec<Row> {
     }
     let (with_four, missing_with_four) = scene.during(length).await;
     scene.gateway.create_rule("cam", &half.url("half")).await;
+    let watched = Watched::start(&scene.gateway, extent.of(60, 15)).await;
     let (_, missing_with_five) = scene.during(length).await;
+    let decoded = watched.decode();
 
     let [alone, one, four] = [&without, &with_one, &with_four].map(|of| percentile(of, 99));
     let ratio = four.as_secs_f64() / alone.as_secs_f64().max(1e-9);
@@ -154,6 +157,24 @@ pub async fn bad_neighbours(extent: Extent) -> Vec<Row> {
             ),
             promise: "it goes on at keyframes only",
             verdict: Verdict::of(cuts.gaps > 0 && cuts.within == 0 && missing_with_five == 0),
+        },
+        Row {
+            item: 12,
+            what: "a target at half the bitrate of an encoder's H.264 with B pictures and AAC: what a decoder makes of it",
+            how: format!(
+                "ffmpeg publishes {} s and decodes what the target has of it; each picture is compared with the source's",
+                length.as_secs()
+            ),
+            value: format!(
+                "{} of {} pictures, {} decoder errors, {} pictures unlike the source's",
+                decoded.arrived, decoded.published, decoded.errors, decoded.spoilt
+            ),
+            promise: "0 errors; every picture as the source's",
+            verdict: Verdict::of(
+                (1..decoded.published).contains(&decoded.arrived)
+                    && decoded.errors == 0
+                    && decoded.spoilt == 0,
+            ),
         },
     ]
 }

@@ -165,7 +165,7 @@ async fn at_rest(gateway: &Gateway) -> Sample {
 /// Item 35: its memory with a thousand strangers who have said something and no more.
 pub async fn idle_strangers() -> Row {
     const STRANGERS: usize = 1000;
-    let site = Site::new("", "");
+    let site = Site::new("starts_per_second = 1000", "");
     let gateway = site.start().await;
     let before = at_rest(&gateway).await;
     let mut strangers = Vec::new();

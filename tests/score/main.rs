@@ -21,10 +21,12 @@ mod clock;
 #[path = "../common/mod.rs"]
 mod common;
 mod crowds;
+mod decoded;
 #[path = "../soak/door.rs"]
 mod door;
 #[path = "../soak/frames.rs"]
 mod frames;
+mod inputs;
 #[path = "../soak/level.rs"]
 mod level;
 mod long;
@@ -53,6 +55,7 @@ use proofs::PROOFS;
 use row::{Row, Verdict};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use tokio::task::JoinHandle;
 
 /// Measures the items of the scorecard, prints them, and writes them into its page.
 #[derive(Parser)]
@@ -73,6 +76,15 @@ struct Options {
     /// The page
     #[arg(long, default_value = "docs/scorecard.md")]
     page: PathBuf,
+}
+
+impl Options {
+    fn extent(&self) -> Extent {
+        match self.quick {
+            true => Extent::Quick,
+            false => Extent::Whole,
+        }
+    }
 }
 
 /// How much is done of what can be shortened.
@@ -96,8 +108,19 @@ type Measurement = (
     fn(Extent, u64) -> BoxFuture<'static, Vec<Row>>,
 );
 
-/// What is measured, one after the other.
-const MEASUREMENTS: &[Measurement] = &[
+/// What is measured beside the soak: nothing of it is a time.
+const BESIDE_THE_SOAK: &[Measurement] = &[
+    (&[4], |extent, _| {
+        Box::pin(async move { vec![restart::acknowledged_rules(extent).await] })
+    }),
+    (&[5], |_, _| {
+        Box::pin(async { vec![restart::syncs().await] })
+    }),
+    (&[30], |_, _| Box::pin(async { vec![long::fuzzing()] })),
+];
+
+/// What is measured with the machine for itself, one after the other.
+const BY_ITSELF: &[Measurement] = &[
     (&[1], |extent, _| {
         Box::pin(async move { vec![restart::start_with_many_rules(extent).await] })
     }),
@@ -105,18 +128,13 @@ const MEASUREMENTS: &[Measurement] = &[
         Box::pin(async { vec![restart::two_hundred().await] })
     }),
     (&[3], |_, _| Box::pin(restart::a_thousand())),
-    (&[4], |extent, _| {
-        Box::pin(async move { vec![restart::acknowledged_rules(extent).await] })
-    }),
-    (&[5], |_, _| {
-        Box::pin(async { vec![restart::syncs().await] })
-    }),
     (&[8], |extent, _| {
         Box::pin(async move { vec![beside::descriptors(extent).await] })
     }),
     (&[10, 11, 12], |extent, _| {
         Box::pin(beside::bad_neighbours(extent))
     }),
+    (&[14], |extent, _| Box::pin(inputs::main_inputs_die(extent))),
     (&[15], |extent, _| {
         Box::pin(async move { vec![beside::takeovers(extent).await] })
     }),
@@ -129,44 +147,52 @@ const MEASUREMENTS: &[Measurement] = &[
     (&[26], |extent, _| {
         Box::pin(async move { vec![crowds::churn(extent).await] })
     }),
-    (&[27], |extent, seed| {
-        Box::pin(async move { vec![long::soak(extent, seed).await] })
-    }),
-    (&[30], |_, _| Box::pin(async { vec![long::fuzzing()] })),
     (&[35], |_, _| {
         Box::pin(async { vec![crowds::idle_strangers().await] })
     }),
 ];
 
+/// Ten minutes that want little of the machine.
+const SOAK: Measurement = (&[27], |extent, seed| {
+    Box::pin(async move { vec![long::soak(extent, seed).await] })
+});
+
 fn main() -> ExitCode {
     let options = Options::parse();
-    let extent = match options.quick {
-        true => Extent::Quick,
-        false => Extent::Whole,
-    };
     let wants = |items: &[u32]| {
         options.items.is_empty() || items.iter().any(|item| options.items.contains(item))
     };
-    let mut rows = Vec::new();
-    for proof in PROOFS.iter().filter(|proof| wants(&[proof.item])) {
-        add(&mut rows, vec![proof.run()]);
+    let proofs: Vec<_> = PROOFS.iter().filter(|proof| wants(&[proof.item])).collect();
+    if !proofs::build(&proofs) {
+        return ExitCode::FAILURE;
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
         .expect("a runtime");
-    for (items, measure) in MEASUREMENTS.iter().filter(|(items, _)| wants(items)) {
-        let measured =
-            runtime.block_on(async { tokio::spawn(measure(extent, options.seed)).await });
-        add(
-            &mut rows,
-            measured.unwrap_or_else(|_| items.iter().copied().map(given_up).collect()),
-        );
+    let mut rows = Vec::new();
+    let begin = |(items, measure): &Measurement| {
+        let measured = measure(options.extent(), options.seed);
+        wants(items).then(|| (*items, runtime.spawn(measured)))
+    };
+    let end = |(items, measured): (&'static [u32], JoinHandle<Vec<Row>>)| {
+        let measured = runtime.block_on(measured);
+        measured.unwrap_or_else(|_| items.iter().copied().map(given_up).collect())
+    };
+    let soak = begin(&SOAK);
+    for proof in proofs {
+        add(&mut rows, vec![proof.run()]);
+    }
+    for begun in BESIDE_THE_SOAK.iter().filter_map(begin) {
+        add(&mut rows, end(begun));
+    }
+    for begun in soak.into_iter().chain(BY_ITSELF.iter().filter_map(begin)) {
+        add(&mut rows, end(begun));
     }
     rows.sort_by_key(|row| row.item);
     println!("\n{}", page::table(&rows));
-    if extent == Extent::Whole
+    if options.extent() == Extent::Whole
         && let Err(error) = page::write(&options, &rows)
     {
         eprintln!("score: {}: {error}", options.page.display());

@@ -1,6 +1,7 @@
 //! Items that a test asserts: it is run, and its word is the value.
 
 use super::row::{Row, Verdict};
+use std::collections::BTreeSet;
 use std::process::Command;
 
 /// An item, and the tests that stand for it.
@@ -99,6 +100,16 @@ pub const PROOFS: &[Proof] = &[
         ],
     ),
     proof(
+        14,
+        "the main input is lost, falls silent, or sends garbage, with a backup",
+        "over at a keyframe of the backup's; one connection; times that rise without a gap; back after a healthy while",
+        &[
+            ("lib", "relay::stream::standby::tests"),
+            ("lib", "ingest::inputs::referee::tests"),
+            ("e2e_inputs", "a_backup_takes_over"),
+        ],
+    ),
+    proof(
         16,
         "SIGTERM with targets that listen, are deaf, refuse, and are between two attempts",
         "goodbye, end of the connection and no reset; within the deadline",
@@ -181,15 +192,42 @@ impl Proof {
     }
 }
 
-/// Runs tests of one place; how many passed, or none where one did not or there is no such test.
-fn run(place: &str, name: &str) -> Option<u32> {
+/// Builds the tests; false where they do not build, and the compiler has said why.
+pub fn build(proofs: &[&Proof]) -> bool {
+    let places: BTreeSet<_> = proofs
+        .iter()
+        .flat_map(|proof| proof.tests)
+        .map(|(place, _)| *place)
+        .collect();
+    if places.is_empty() {
+        return true;
+    }
+    let mut command = cargo_test();
+    command.arg("--no-run");
+    for place in places {
+        choose(&mut command, place);
+    }
+    command.status().is_ok_and(|status| status.success())
+}
+
+fn cargo_test() -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["test", "--locked", "--quiet"]);
+    command
+}
+
+fn choose(command: &mut Command, place: &str) {
     match place {
         "lib" => command.arg("--lib"),
         test => command.args(["--test", test]),
     };
+}
+
+/// Runs tests of one place; how many passed, or none where one did not or there is no such test.
+fn run(place: &str, name: &str) -> Option<u32> {
+    let mut command = cargo_test();
+    choose(&mut command, place);
     let output = command.args(["--", name]).output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let summary = text

@@ -199,21 +199,30 @@ pub async fn two_hundred() -> Row {
     }
 }
 
-/// Item 3, at the default rate and at twice as much.
+/// Item 3: at the default rate, which a thousand take twenty seconds of, and at twice as much, at which the fifteen seconds of the field's
+/// best can be kept.
 pub async fn a_thousand() -> Vec<Row> {
+    const WITHIN_THE_RATE: &str =
+        "never more than `starts_per_second`, and no later than that takes, a tenth more";
     let mut rows = Vec::new();
-    for per_second in [STARTS_PER_SECOND, 2 * STARTS_PER_SECOND] {
+    for (per_second, promise, most) in [
+        (STARTS_PER_SECOND, WITHIN_THE_RATE, Duration::from_secs(22)),
+        (
+            2 * STARTS_PER_SECOND,
+            "never more than `starts_per_second`, and all within 15 s",
+            Duration::from_secs(15),
+        ),
+    ] {
         let back = come_back(100, 10, per_second).await;
         let at = format!("`starts_per_second = {per_second}`");
+        let kept = |round: &Round, most| round.last() <= most && round.keeps(per_second);
         rows.push(Row {
             item: 3,
             what: "1000 rules of 100 streams become live at once",
             how: format!("from the first publish to each target's first picture; {at}"),
             value: back.first.words(),
-            promise: "all within 15 s, never more than `starts_per_second`",
-            verdict: Verdict::of(
-                back.first.last() <= Duration::from_secs(15) && back.first.keeps(per_second),
-            ),
+            promise,
+            verdict: Verdict::of(kept(&back.first, most)),
         });
         let due = Duration::from_secs((1000 / per_second).into());
         rows.push(Row {
@@ -221,10 +230,8 @@ pub async fn a_thousand() -> Vec<Row> {
             what: "the same after `kill -9`: the time to the last one",
             how: format!("from the publishers' return a second later; {at}"),
             value: back.after_the_kill(),
-            promise: "at no more than `starts_per_second`, and no later than that takes, a tenth more",
-            verdict: Verdict::of(
-                back.second.last() <= due + due / 10 && back.second.keeps(per_second),
-            ),
+            promise: WITHIN_THE_RATE,
+            verdict: Verdict::of(kept(&back.second, due + due / 10)),
         });
     }
     rows

@@ -8,6 +8,7 @@ use aqueduct::media::MediaKind;
 use aqueduct::rtmp::session::Media;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -41,6 +42,7 @@ impl Pace {
 /// A stream that is published until the value is dropped, which is the loss of its connection.
 pub struct Stream {
     sent: Arc<Mutex<Vec<Instant>>>,
+    is_silent: Arc<AtomicBool>,
     task: JoinHandle<()>,
 }
 
@@ -54,12 +56,16 @@ impl Stream {
             .await
             .expect("a header");
         let sent = Arc::new(Mutex::new(Vec::new()));
-        let noted = Arc::clone(&sent);
+        let is_silent = Arc::new(AtomicBool::new(false));
+        let (noted, silent) = (Arc::clone(&sent), Arc::clone(&is_silent));
         let began = Instant::now();
         let task = tokio::spawn(async move {
             for number in 0_u32.. {
                 let due = pace.step * number;
                 sleep_until(began + due).await;
+                if silent.load(Ordering::Relaxed) {
+                    std::future::pending::<()>().await;
+                }
                 let mark = Mark { session, number };
                 let picture = frames::of_size(MediaKind::Video, mark, pace.bytes);
                 lock(&noted).push(Instant::now());
@@ -74,7 +80,16 @@ impl Stream {
             (!lock(&sent).is_empty()).then_some(())
         })
         .await;
-        Self { sent, task }
+        Self {
+            sent,
+            is_silent,
+            task,
+        }
+    }
+
+    /// Sends nothing more; the connection stands.
+    pub fn fall_silent(&self) {
+        self.is_silent.store(true, Ordering::Relaxed);
     }
 
     /// When each picture was sent, by its number.
