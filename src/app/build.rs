@@ -12,8 +12,9 @@ use super::{AppError, Serve};
 use crate::api::{self, Doors, Settings, zego};
 use crate::config::Config;
 use crate::control::{
-    Forbids, History, HostJudge, Inputs, Live, PendingLoans, Phase, ProjectParts, Projects,
-    Readiness, Rules, SystemClock, UnusedRules, Webhooks, ensure_salt, ensure_token, follow, lend,
+    Forbids, History, HookMeans, HostJudge, Inputs, Live, PendingLoans, Phase, ProjectParts,
+    Projects, Readiness, Rules, SystemClock, UnusedRules, Webhooks, ensure_salt, ensure_token,
+    follow, lend,
 };
 use crate::egress::gate::StartGate;
 use crate::egress::{Board, Egress, Supervisor};
@@ -69,8 +70,7 @@ pub(super) struct Gateway {
     pub(super) https_tls: Option<Arc<ArcSwap<ServerConfig>>>,
     pub(super) addresses: Addresses,
     pub(super) callbacks: zego::Callbacks,
-    pub(super) post: HttpPost,
-    pub(super) loans: Arc<PendingLoans>,
+    pub(super) hooks: HookMeans,
     pub(super) webhooks: Webhooks,
     pub(super) project_events: Arc<ProjectEvents>,
     courier: Courier,
@@ -136,11 +136,12 @@ impl Gateway {
                 move |key: &StreamKey| hub.find(key).is_some()
             },
         ));
-        let apps = Arc::new(ArcSwap::from_pointee(admission(
-            &config.apps,
-            &post,
-            &loans,
-        )));
+        let hooks = HookMeans {
+            post,
+            loans,
+            judge: Arc::clone(&judge),
+        };
+        let apps = Arc::new(ArcSwap::from_pointee(admission(&config.apps, &hooks)));
         let publish_tries = Arc::new(FailedTries::new(config.rtmp.failed_auth_per_minute));
         let door_tries = Arc::new(FailedTries::new(config.http.failed_auth_per_minute));
         let names = Arc::new(Names::default());
@@ -303,8 +304,7 @@ impl Gateway {
             https_tls,
             addresses,
             callbacks,
-            post,
-            loans,
+            hooks,
             webhooks,
             project_events,
             courier,

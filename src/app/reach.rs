@@ -2,16 +2,14 @@
 
 use super::AppError;
 use crate::config::Config;
-use crate::control::HostJudge;
+use crate::control::{HostJudge, host_judge};
 use crate::egress::attempt::Reach;
 use crate::net::dial::Dialer;
-use crate::net::literal::address_literal;
 use crate::net::own::OwnListeners;
 use crate::net::policy::AddressPolicy;
 use crate::net::resolve::SystemResolver;
 use crate::net::tls;
 use arc_swap::ArcSwap;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// How targets are reached. Of `own` is asked at every attempt.
@@ -30,18 +28,7 @@ pub(super) fn reach(config: &Config, own: &Arc<OwnListeners>) -> Result<Reach, A
 
 /// What a door may not call, as far as the text tells: private addresses, and ourselves.
 pub(super) fn judge(config: &Config, own: Arc<OwnListeners>) -> HostJudge {
-    let policy = policy(config);
-    Arc::new(move |host, port| {
-        policy
-            .judge_host_literal(host)
-            .map_err(|denied| denied.to_string())?;
-        match address_literal(host) {
-            Some(address) if own.contains(SocketAddr::new(address, port)) => Err(
-                "it is a listener of this gateway; the stream would come back to itself".to_owned(),
-            ),
-            _ => Ok(()),
-        }
-    })
+    host_judge(policy(config), own)
 }
 
 fn policy(config: &Config) -> AddressPolicy {

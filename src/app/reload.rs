@@ -39,7 +39,7 @@ async fn apply(gateway: &Gateway, serve: &mut Serve, config: Config) -> Result<(
             in_force.store(new);
         }
     }
-    let apps = admission(&config.apps, &gateway.post, &gateway.loans);
+    let apps = admission(&config.apps, &gateway.hooks);
     gateway.apps.store(Arc::new(apps));
     gateway.webhooks.replace(wanted_webhooks(&config));
     let reject = rejects_duplicates(&config);

@@ -6,13 +6,12 @@ use crate::api::{AllowedHosts, Origins, Settings, tencent, zego};
 use crate::config::{
     AppConfig, Config, DuplicatePublisher, Environment, Gap, PublishAuth, TlsListenerConfig,
 };
-use crate::control::{EventFilter, HookCalls, HttpHook, InputSettings, PendingLoans, Webhook};
+use crate::control::{EventFilter, HookCalls, HookMeans, HttpHook, InputSettings, Webhook};
 use crate::ingest::inputs::{FeedTerms, SwitchTerms};
 use crate::ingest::{self, Apps};
 use crate::media::timeline::GapPolicy;
 use crate::net::permits::AddressLimits;
 use crate::net::tls;
-use crate::notify::HttpPost;
 use crate::relay::Terms;
 use crate::rule::{Rule, UrlTemplate};
 use crate::secret::Secret;
@@ -112,7 +111,7 @@ pub(super) fn callback_targets(config: &Config) -> Vec<zego::CallbackTarget> {
 }
 
 /// Who may publish.
-pub(super) fn admission(apps: &[AppConfig], post: &HttpPost, loans: &Arc<PendingLoans>) -> Apps {
+pub(super) fn admission(apps: &[AppConfig], hooks: &HookMeans) -> Apps {
     let numbered = |app: &AppConfig| Some((app.app_id?.to_string(), app.name.clone()));
     let numbers = apps.iter().filter_map(numbered).collect();
     Apps::new(apps.iter().map(|app| {
@@ -120,7 +119,7 @@ pub(super) fn admission(apps: &[AppConfig], post: &HttpPost, loans: &Arc<Pending
             PublishAuth::Key => ingest::PublishAuth::Key(app.publish_keys.clone()),
             PublishAuth::None => ingest::PublishAuth::None,
             PublishAuth::Signed => ingest::PublishAuth::Signed(sign_secrets(app)),
-            PublishAuth::Hook => publish_hook(app, post, loans),
+            PublishAuth::Hook => publish_hook(app, hooks),
         };
         (app.name.clone(), auth)
     }))
@@ -134,18 +133,13 @@ fn sign_secrets(app: &AppConfig) -> Vec<Secret> {
 }
 
 /// The app's hook. A checked configuration has one; without it nobody is let in.
-fn publish_hook(
-    app: &AppConfig,
-    post: &HttpPost,
-    loans: &Arc<PendingLoans>,
-) -> ingest::PublishAuth {
+fn publish_hook(app: &AppConfig, hooks: &HookMeans) -> ingest::PublishAuth {
     match &app.publish_hook {
         Some(url) => ingest::PublishAuth::Hook(Arc::new(HttpHook {
-            post: post.clone(),
+            means: hooks.clone(),
             url: url.0.clone(),
             secret: app.publish_hook_secret.clone(),
             down: app.publish_hook_down,
-            loans: Arc::clone(loans),
             calls: HookCalls::default(),
         })),
         None => ingest::PublishAuth::Key(Vec::new()),

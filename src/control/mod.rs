@@ -7,6 +7,7 @@ mod clock;
 mod event;
 mod forbids;
 mod history;
+mod host_judge;
 pub mod inputs;
 mod lent_rules;
 pub mod limits;
@@ -40,6 +41,7 @@ pub use clock::{Clock, SystemClock};
 pub use event::{EVENT_TYPES, Event, EventFilter, event_id, is_event_type, parse_event_id};
 pub use forbids::{ForbidError, Forbids};
 pub use history::{History, Life, follow};
+pub use host_judge::{HostJudge, host_judge};
 pub use inputs::{InputSettings, Inputs};
 pub use lent_rules::{LENT_RULES_MAX, Loan, PENDING_LOANS_MAX, PendingLoans, lend};
 pub use live::Live;
@@ -53,10 +55,10 @@ pub use projects::{
 };
 pub use publish_hook::{
     HOOK_ANSWER_BYTES_MAX, HOOK_CALLS_MAX, HOOK_REASON_CHARS_MAX, HOOK_TIMEOUT, HookCalls,
-    HookDown, HttpHook,
+    HookDown, HookMeans, HttpHook,
 };
 pub use readiness::{Phase, Readiness};
-pub use rules::{HostJudge, Rules};
+pub use rules::Rules;
 pub use status::{
     PreflightReport, PreflightStep, Running, Step, StepResult, TargetDrops, TargetState,
     TargetStatus,

@@ -9,6 +9,7 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
+use super::host_judge::HostJudge;
 use super::lent_rules::{LENT_RULES_MAX, Loan, PendingLoans};
 use super::webhooks::signed;
 use crate::ingest::{HookAnswer, PublishHook, PublishWish};
@@ -44,18 +45,27 @@ pub enum HookDown {
 /// A hook that is asked over HTTP.
 #[derive(Clone)]
 pub struct HttpHook {
-    /// How it is called.
-    pub post: HttpPost,
+    /// What it is asked with, as all hooks are.
+    pub means: HookMeans,
     /// Where. Prints masked.
     pub url: HttpUrl,
     /// What questions are signed with, as webhooks are.
     pub secret: Option<Secret>,
     /// What holds where it gives no answer.
     pub down: HookDown,
-    /// Where the rules go that it names.
-    pub loans: Arc<PendingLoans>,
     /// How many questions are under way.
     pub calls: HookCalls,
+}
+
+/// What all hooks have in common. Cheap to clone.
+#[derive(Clone)]
+pub struct HookMeans {
+    /// How they are called.
+    pub post: HttpPost,
+    /// Where the rules go that they name.
+    pub loans: Arc<PendingLoans>,
+    /// What those rules may not call.
+    pub judge: HostJudge,
 }
 
 /// Places for [`HOOK_CALLS_MAX`] questions. All clones are one.
@@ -125,12 +135,12 @@ impl PublishHook for HttpHook {
             };
             let asked = timeout_at(deadline, self.question(wish)).await;
             let why = match asked {
-                Ok(Ok((status, body))) => match answer(status, &body) {
+                Ok(Ok((status, body))) => match answer(status, &body, &self.means.judge) {
                     Ok(decided) => {
                         // Told of no rules, too: those of the publisher before are over then.
                         if matches!(decided.answer, HookAnswer::Allowed { .. }) {
                             let stream = wish.stream.clone();
-                            self.loans.push(stream, wish.peer, decided.loans);
+                            self.means.loans.push(stream, wish.peer, decided.loans);
                         }
                         return decided.answer;
                     }
@@ -166,13 +176,16 @@ impl HttpHook {
             Some(secret) => signed(secret, &body, now),
             None => Shaped::json(body),
         };
-        let asked = self.post.ask(&self.url, shaped, HOOK_ANSWER_BYTES_MAX);
+        let asked = self
+            .means
+            .post
+            .ask(&self.url, shaped, HOOK_ANSWER_BYTES_MAX);
         asked.await
     }
 }
 
 /// What an answer means, or why it is none.
-fn answer(status: u16, body: &[u8]) -> Result<Decided, String> {
+fn answer(status: u16, body: &[u8], judge: &HostJudge) -> Result<Decided, String> {
     let is = |class: u16| status / 100 == class;
     if !is(2) && !is(4) || status == StatusCode::TOO_MANY_REQUESTS.as_u16() {
         return Err(format!("it answered {status}"));
@@ -194,7 +207,7 @@ fn answer(status: u16, body: &[u8]) -> Result<Decided, String> {
         let identity = reply.identity.map(Secret::new);
         return Ok(Decided {
             answer: HookAnswer::Allowed { identity },
-            loans: loans(reply.rules)?,
+            loans: loans(reply.rules, judge)?,
         });
     }
     let reason = reply.reason.unwrap_or_default();
@@ -206,14 +219,20 @@ fn answer(status: u16, body: &[u8]) -> Result<Decided, String> {
     })
 }
 
-/// The rules that it names. An answer with a wrong URL is none: whoever publishes would be live at fewer places than meant.
-fn loans(wanted: Vec<WantedRule>) -> Result<Vec<Loan>, String> {
+/// The rules that it names. An answer with a wrong URL, or with one that may not be called, is none: whoever publishes would be live at
+/// fewer places than meant.
+fn loans(wanted: Vec<WantedRule>, judge: &HostJudge) -> Result<Vec<Loan>, String> {
     if wanted.len() > LENT_RULES_MAX {
         return Err(format!("it names more than {LENT_RULES_MAX} rules"));
     }
     let parse = |url: &Secret| {
         let parsed = UrlTemplate::parse(url.expose());
-        parsed.map_err(|error| format!("it names a rule with a wrong URL: {error}"))
+        let parsed =
+            parsed.map_err(|error| format!("it names a rule with a wrong URL: {error}"))?;
+        let target = parsed.target();
+        judge(target.host(), target.port_or_default())
+            .map_err(|why| format!("it names a rule whose URL is refused: {why}"))?;
+        Ok::<_, String>(parsed)
     };
     let loan = |rule: &WantedRule| {
         Ok(Loan {
@@ -227,6 +246,7 @@ fn loans(wanted: Vec<WantedRule>) -> Result<Vec<Loan>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::control::host_judge::host_judge;
     use crate::net::dial::Dialer;
     use crate::net::own::OwnListeners;
     use crate::net::policy::AddressPolicy;
@@ -239,6 +259,11 @@ mod tests {
     use tokio::task::JoinSet;
 
     const YES: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
+
+    /// Lets every host pass.
+    fn any() -> HostJudge {
+        Arc::new(|_, _| Ok(()))
+    }
 
     fn refused(reason: &str) -> Result<HookAnswer, ()> {
         let reason = reason.to_owned();
@@ -274,7 +299,7 @@ mod tests {
             (429, "", Err(())),
             (500, r#"{"allow":true}"#, Err(())),
         ] {
-            let given = answer(status, body.as_bytes()).map(|decided| decided.answer);
+            let given = answer(status, body.as_bytes(), &any()).map(|decided| decided.answer);
             let given = given.map_err(|_| ());
             assert_eq!(given, expected, "{status} {body}");
         }
@@ -283,14 +308,24 @@ mod tests {
     #[test]
     fn an_answer_names_rules_and_one_with_a_wrong_url_is_none() {
         let body = r#"{"rules":[{"url":"rtmp://h/a/{stream}","backup_url":"rtmp://h/a/b"},{"url":"rtmp://h/a/c"}]}"#;
-        let loans = answer(200, body.as_bytes()).unwrap().loans;
+        let loans = answer(200, body.as_bytes(), &any()).unwrap().loans;
         assert_eq!(loans.len(), 2);
         assert_eq!(loans[0].url.expose(), "rtmp://h/a/{stream}");
         assert!(loans[0].backup_url.is_some() && loans[1].backup_url.is_none());
-        let wrong = answer(200, br#"{"rules":[{"url":"ftp://h/canary"}]}"#).unwrap_err();
+        let wrong = answer(200, br#"{"rules":[{"url":"ftp://h/canary"}]}"#, &any()).unwrap_err();
         assert!(!wrong.contains("canary"), "{wrong}");
+        let strict = host_judge(AddressPolicy::default(), Arc::default());
+        for refused in [
+            r#"{"url":"rtmp://2130706433/a/canary"}"#,
+            r#"{"url":"rtmp://h/a/b","backup_url":"rtmp://[::ffff:7f00:1]/a/canary"}"#,
+        ] {
+            let body = format!("{{\"rules\":[{{\"url\":\"rtmp://h/a/b\"}},{refused}]}}");
+            let why = answer(200, body.as_bytes(), &strict).unwrap_err();
+            assert!(why.contains("127.0.0.1 is a loopback address"), "{why}");
+            assert!(!why.contains("canary"), "{why}");
+        }
         let many = vec![r#"{"url":"rtmp://h/a/c"}"#; LENT_RULES_MAX + 1].join(",");
-        assert!(answer(200, format!("{{\"rules\":[{many}]}}").as_bytes()).is_err());
+        assert!(answer(200, format!("{{\"rules\":[{many}]}}").as_bytes(), &any()).is_err());
     }
 
     fn hook(place: SocketAddr, down: HookDown) -> HttpHook {
@@ -300,14 +335,17 @@ mod tests {
         let own = Arc::new(OwnListeners::new());
         let dialer = Dialer::new(Arc::new(SystemResolver::new()), policy, own);
         HttpHook {
-            post: HttpPost {
-                dialer: Arc::new(dialer),
-                tls: tls::client_config(&[]).unwrap(),
+            means: HookMeans {
+                post: HttpPost {
+                    dialer: Arc::new(dialer),
+                    tls: tls::client_config(&[]).unwrap(),
+                },
+                loans: Arc::default(),
+                judge: any(),
             },
             url: HttpUrl::parse(&format!("http://{place}/canary")).unwrap(),
             secret: None,
             down,
-            loans: Arc::default(),
             calls: HookCalls::default(),
         }
     }

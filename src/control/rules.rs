@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, OwnedMutexGuard, watch};
 
 use super::clock::Clock;
+use super::host_judge::HostJudge;
 use super::limits::{RETRY_FIRST, RETRY_LONGEST};
 use super::outcome::{
     ChangeError, CreateError, Created, DeleteError, Deleted, Expected, NewRule, NotStored,
@@ -18,10 +19,6 @@ use super::writer::{Keeping, Writer};
 use crate::rule::{AppName, Origin, Role, Rule, RuleId, RuleSet, StreamPattern, UrlTemplate};
 use crate::store::{RuleStore, StoreError};
 use crate::telemetry::Metrics;
-
-/// Judges a literal host and port before a rule is taken: the address policy, and our own listeners. The text says why not.
-/// Names pass: what they resolve to is judged at each attempt.
-pub type HostJudge = Arc<dyn Fn(&str, u16) -> Result<(), String> + Send + Sync>;
 
 /// The rule service. Cheap to clone; all clones are one.
 #[derive(Clone)]

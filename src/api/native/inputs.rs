@@ -12,7 +12,7 @@ use super::{Native, Reveal};
 use crate::api::body;
 use crate::api::problem::{Problem, ProblemBody};
 use crate::control::inputs::{Put, PutError, RemoveError, SwitchError};
-use crate::control::{Origin, Role, StreamKey};
+use crate::control::{Origin, Role, SourceKind, StreamKey};
 
 /// Which inputs to show.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -196,8 +196,12 @@ impl From<PutError> for Problem {
         let detail = format!("{error}.");
         match error {
             PutError::UnknownApp { .. } => Self::invalid("app", detail),
-            PutError::Refused(_) => {
-                Self::invalid("url", format!("The source is refused: {detail}"))
+            PutError::Refused { kind, .. } => {
+                let field = match kind {
+                    SourceKind::Files => "files",
+                    SourceKind::Pull | SourceKind::Push => "url",
+                };
+                Self::invalid(field, format!("The source is refused: {detail}"))
             }
             PutError::Directory => Self::invalid("files", detail),
             PutError::Owned(_) | PutError::NameTaken | PutError::TooMany => {

@@ -34,16 +34,16 @@ mod book;
 mod outcome;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::broadcast;
 
 use super::clock::Clock;
-use super::rules::HostJudge;
+use super::host_judge::HostJudge;
 use crate::ingest::inputs::Feeding;
-use crate::rule::{AppName, FilePlace, FileUrl, Input, Origin, PullUrl, Role, Source, StreamKey};
+use crate::rule::{AppName, FilePlace, FileUrl, Input, Origin, Role, Source, StreamKey};
 use crate::secret::Secret;
 use crate::store::{InputStore, StoreError};
 use book::{Book, Entry};
@@ -281,27 +281,20 @@ impl Inputs {
                 apps: apps.join(", "),
             });
         }
-        match &input.source {
-            Source::Pull(url) => self.judge_pull(url),
-            Source::Files(files) => files
-                .urls()
-                .iter()
-                .try_for_each(|url| self.judge_file(url, &settings.file_directories)),
-            Source::Push(_) => Ok(()),
-        }
-    }
-
-    fn judge_pull(&self, url: &PullUrl) -> Result<(), PutError> {
-        (self.shared.judge)(url.host(), url.port_or_default()).map_err(PutError::Refused)
-    }
-
-    fn judge_file(&self, url: &FileUrl, directories: &[PathBuf]) -> Result<(), PutError> {
-        match url.place() {
-            FilePlace::Http(url) => {
-                (self.shared.judge)(url.host(), url.port_or_default()).map_err(PutError::Refused)
-            }
-            FilePlace::Disk(path) if directories.iter().any(|dir| path.starts_with(dir)) => Ok(()),
+        let kind = input.source.kind();
+        let judge = |host: &str, port| {
+            let judged = (self.shared.judge)(host, port);
+            judged.map_err(|why| PutError::Refused { kind, why })
+        };
+        let judge_file = |url: &FileUrl| match url.place() {
+            FilePlace::Http(url) => judge(url.host(), url.port_or_default()),
+            FilePlace::Disk(path) if is_within(path, &settings.file_directories) => Ok(()),
             FilePlace::Disk(_) => Err(PutError::Directory),
+        };
+        match &input.source {
+            Source::Pull(url) => judge(url.host(), url.port_or_default()),
+            Source::Files(files) => files.urls().iter().try_for_each(judge_file),
+            Source::Push(_) => Ok(()),
         }
     }
 
@@ -324,6 +317,10 @@ impl Inputs {
 /// Whether inputs of this origin survive a restart by themselves.
 fn is_stored(origin: Origin) -> bool {
     matches!(origin, Origin::Api | Origin::Zego)
+}
+
+fn is_within(path: &Path, directories: &[PathBuf]) -> bool {
+    directories.iter().any(|dir| path.starts_with(dir))
 }
 
 /// Whether a door may change or take away an input.

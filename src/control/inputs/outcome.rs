@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::control::limits::MAX_INPUTS;
 use crate::ingest::inputs::Standing;
-use crate::rule::{AppName, Input, Origin, Role, StreamKey};
+use crate::rule::{AppName, Input, Origin, Role, SourceKind, StreamKey};
 use crate::store::StoreError;
 
 /// The inputs of one stream.
@@ -70,9 +70,14 @@ pub enum PutError {
         /// Those that are configured, with commas.
         apps: String,
     },
-    /// A source that may not be called; the text says why.
-    #[error("{0}")]
-    Refused(String),
+    /// A source that may not be called.
+    #[error("{why}")]
+    Refused {
+        /// What the source is.
+        kind: SourceKind,
+        /// Why not.
+        why: String,
+    },
     /// A path outside the directories that are permitted.
     #[error("the file is in none of the directories of ingest.file_directories")]
     Directory,

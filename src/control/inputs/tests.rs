@@ -1,6 +1,6 @@
 use super::*;
 use crate::control::SystemClock;
-use crate::rule::{Files, Loops, Push, StreamName};
+use crate::rule::{Files, Loops, PullUrl, Push, StreamName};
 use crate::store::SqliteStore;
 use time::OffsetDateTime;
 
@@ -255,11 +255,11 @@ async fn what_may_not_be_fetched_is_refused() {
     };
     for url in ["rtmp://127.0.0.1/a/b", "http://127.0.0.1/x.flv"] {
         let put = inputs.put(pull(Role::Main, Origin::Api, url)).await;
-        assert!(matches!(put, Err(PutError::Refused(_))), "{url}");
+        assert!(matches!(put, Err(PutError::Refused { .. })), "{url}");
     }
     assert!(matches!(
         inputs.put(files("http://127.0.0.1/x.mp4")).await,
-        Err(PutError::Refused(_))
+        Err(PutError::Refused { .. })
     ));
     assert!(matches!(
         inputs.put(files("/srv/mediacenter/x.mp4")).await,
