@@ -1,7 +1,8 @@
 //! Admission: may this publisher publish, and as which stream?
 
+use super::outcome::NotPublished;
 use crate::relay::Credential;
-use crate::rule::StreamKey;
+use crate::rule::{PushRefused, StreamKey};
 use crate::secret::Secret;
 use futures::future::BoxFuture;
 use std::net::SocketAddr;
@@ -67,4 +68,16 @@ pub enum Refused {
 pub trait Admission: Send + Sync {
     /// Judges one attempt.
     fn judge<'a>(&'a self, attempt: PublishAttempt<'a>) -> BoxFuture<'a, Verdict>;
+
+    /// Has the last word on whoever comes with a push URL, whose token was found right or not: an address may have guessed too often.
+    ///
+    /// # Errors
+    /// It may not publish.
+    fn judge_push(
+        &self,
+        _peer: SocketAddr,
+        found: Result<(), PushRefused>,
+    ) -> Result<(), NotPublished> {
+        Ok(found?)
+    }
 }

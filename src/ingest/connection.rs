@@ -278,8 +278,14 @@ async fn claim(
             stream,
             role,
             credential,
-        } => (stream, role, credential),
-        Resolved::Refused(refused) => return Err(refused.into()),
+        } => {
+            gate.admission.judge_push(peer, Ok(()))?;
+            (stream, role, credential)
+        }
+        Resolved::Refused(refused) => {
+            gate.admission.judge_push(peer, Err(refused))?;
+            return Err(refused.into());
+        }
         Resolved::Plain => {
             let (key, credential) = admit(asked, query, peer, gate).await?;
             if gate.names.is_taken(&key) {

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+use std::net::SocketAddr;
+
 use futures::future::BoxFuture;
 
 use super::admission::{Admission, PublishAttempt, Refused, Verdict};
+use super::outcome::NotPublished;
 use crate::net::tries::FailedTries;
+use crate::rule::PushRefused;
 
 /// Judges as another admission does, and refuses whoever has failed too often before it is asked.
 ///
@@ -41,6 +45,23 @@ impl Admission for Limited {
             }
         })
     }
+
+    fn judge_push(
+        &self,
+        peer: SocketAddr,
+        found: Result<(), PushRefused>,
+    ) -> Result<(), NotPublished> {
+        let address = peer.ip().to_canonical();
+        let has_to_wait = self.tries.wait(address).is_some();
+        let is_wrong = found == Err(PushRefused::Token);
+        if has_to_wait && (is_wrong || !address.is_loopback()) {
+            return Err(Refused::TooOften.into());
+        }
+        if is_wrong {
+            self.tries.failed(address);
+        }
+        self.admission.judge_push(peer, found)
+    }
 }
 
 /// Whether it was the credential that was wrong.
@@ -56,7 +77,7 @@ mod tests {
     use super::*;
     use crate::ingest::{Apps, PublishAuth};
     use crate::net::tries::WINDOW;
-    use crate::rule::AppName;
+    use crate::rule::{AppName, StreamKey, signed_query};
     use crate::secret::Secret;
 
     fn limited() -> Limited {
@@ -97,6 +118,60 @@ mod tests {
         );
         tokio::time::advance(WINDOW).await;
         assert_eq!(judged(&limited, same, "live", "a?key=k").await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn tokens_of_push_urls_are_guessed_no_more_often_than_keys() {
+        let limited = limited();
+        let judged = |peer: &str, found| {
+            let told = limited.judge_push(peer.parse().unwrap(), found);
+            told.map_err(|why| why.to_string())
+        };
+        let (wrong, expired) = (Err(PushRefused::Token), Err(PushRefused::Expired));
+        let too_often = Err(Refused::TooOften.to_string());
+        // Who comes late has guessed nothing.
+        for _ in 0..10 {
+            assert_ne!(judged("192.0.2.1:1000", expired), too_often);
+        }
+        for from in ["192.0.2.1", "127.0.0.1"] {
+            for port in 1000..1003 {
+                let told = judged(&format!("{from}:{port}"), wrong);
+                assert_eq!(told, Err(PushRefused::Token.to_string()));
+            }
+            assert_eq!(judged(&format!("{from}:1003"), wrong), too_often);
+        }
+        assert_eq!(judged("192.0.2.1:1004", Ok(())), too_often);
+        assert_eq!(judged("127.0.0.1:1004", Ok(())), Ok(()));
+        assert_eq!(judged("192.0.2.2:1000", Ok(())), Ok(()));
+        // A key from there is not heard either: it is one count.
+        let told = super::tests::judged(&limited, "192.0.2.1:1005", "live", "a?key=k").await;
+        assert_eq!(told, Some(Refused::TooOften));
+        tokio::time::advance(WINDOW).await;
+        assert_eq!(judged("192.0.2.1:1006", Ok(())), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn signatures_are_guessed_no_more_often_than_keys() {
+        let auth = PublishAuth::Signed(vec!["secret".into()]);
+        let limited = Limited {
+            admission: Arc::new(Apps::new([(AppName::live(), auth)])),
+            tries: Arc::new(FailedTries::new(3)),
+        };
+        let stream = StreamKey::parse("live", "a").unwrap();
+        let query = |expires| format!("a?{}", signed_query(&"secret".into(), &stream, expires));
+        let (good, late) = (query(u64::from(u32::MAX)), query(1));
+        let guesser = "192.0.2.1:1000";
+        for _ in 0..10 {
+            let told = judged(&limited, guesser, "live", &late).await;
+            assert_eq!(told, Some(Refused::Expired), "it has guessed nothing");
+        }
+        for _ in 0..3 {
+            let told = judged(&limited, guesser, "live", &good.replace("sign=", "sign=0")).await;
+            assert_eq!(told, Some(Refused::WrongKey));
+        }
+        let told = judged(&limited, guesser, "live", &good).await;
+        assert_eq!(told, Some(Refused::TooOften));
+        assert_eq!(judged(&limited, "192.0.2.2:1", "live", &good).await, None);
     }
 
     #[tokio::test(start_paused = true)]
