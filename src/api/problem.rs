@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::server::limits::MAX_DETAIL_CHARS;
 use super::tries::WrongCredential;
 
 /// What a problem's `type` begins with where the status alone does not say enough.
@@ -124,10 +125,24 @@ impl Problem {
         }
     }
 
+    /// What is wrong, in a sentence.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// The status that the answer will have.
     pub fn status(&self) -> StatusCode {
         self.status
     }
+}
+
+/// What a caller sends may be in the sentence, and is shown again only so far.
+fn bounded(mut detail: String) -> String {
+    if let Some((end, _)) = detail.char_indices().nth(MAX_DETAIL_CHARS) {
+        detail.truncate(end);
+        detail.push('…');
+    }
+    detail
 }
 
 impl IntoResponse for Problem {
@@ -139,7 +154,7 @@ impl IntoResponse for Problem {
             ),
             title: self.title.to_owned(),
             status: self.status.as_u16(),
-            detail: self.detail,
+            detail: bounded(self.detail),
             field: self.field,
         };
         let mut response = (self.status, Json(body)).into_response();

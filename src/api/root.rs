@@ -49,7 +49,7 @@ async fn answer(State(vendors): State<Arc<Vendors>>, request: Request) -> Respon
     }
     match body::read(body).await {
         Ok(body) => vendors.zego.answer(host(&head), query, &body).await,
-        Err(problem) => problem.into_response(),
+        Err(problem) => zego::unreadable(&problem),
     }
 }
 

@@ -19,6 +19,7 @@ use aqueduct::control::{
     TargetDrops, TargetState, TargetStatus, TargetUrl, TrackKind, TrackStatus, Warning,
     WarningCode,
 };
+use aqueduct::net::tries::FailedTries;
 use aqueduct::relay::Hub;
 use aqueduct::relay::ring::RingLimits;
 use aqueduct::secret::Secret;
@@ -319,6 +320,8 @@ pub struct Gateway {
     pub hub: Arc<Hub>,
     pub history: Arc<History>,
     pub settings: Arc<ArcSwap<Settings>>,
+    /// Any number is allowed, until a test says otherwise.
+    pub tries: Arc<FailedTries>,
     pub router: Router,
 }
 
@@ -336,6 +339,11 @@ impl Gateway {
     }
 
     pub fn with(store: Arc<MemoryStore>, fixed: Vec<Rule>) -> Self {
+        Self::judged_by(Self::judge(), store, fixed)
+    }
+
+    /// A gateway that calls whom this permits.
+    pub fn judged_by(judge: HostJudge, store: Arc<MemoryStore>, fixed: Vec<Rule>) -> Self {
         let clock = Arc::new(TestClock::default());
         let live = AppName::parse("live").unwrap();
         let metrics = Arc::new(Metrics::new());
@@ -344,7 +352,7 @@ impl Gateway {
             store.clone(),
             fixed,
             [live.clone(), other.clone()],
-            Self::judge(),
+            judge.clone(),
             clock.clone(),
             metrics.clone(),
         )
@@ -361,7 +369,7 @@ impl Gateway {
                 file_directories: vec!["/srv/media".into()],
                 advertise: "rtmp://gateway.example".to_owned(),
             },
-            Self::judge(),
+            judge,
             clock.clone(),
         )
         .unwrap();
@@ -407,9 +415,10 @@ impl Gateway {
         let forbids = Forbids::open(hub.clone(), store.clone(), true).unwrap();
         let history = Arc::new(History::new(Duration::from_secs(600)));
         let settings = Arc::new(ArcSwap::from_pointee(settings));
+        let tries = Arc::new(FailedTries::new(0));
         let router = api::router(Doors {
             inputs,
-            tries: Arc::new(aqueduct::net::tries::FailedTries::new(0)),
+            tries: tries.clone(),
             rules: rules.clone(),
             projects: projects.clone(),
             running: running.clone(),
@@ -434,6 +443,7 @@ impl Gateway {
             hub,
             history,
             settings,
+            tries,
             router,
         }
     }

@@ -64,12 +64,12 @@ struct Door {
 
 async fn publish_cdn(State(door): State<Arc<Door>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let body = match body::read(body).await {
-        Ok(body) => body,
-        Err(problem) => return problem.into_response(),
-    };
     let bearer = head.headers.get(header::AUTHORIZATION);
-    let (seq, outcome) = match Wish::read(&body) {
+    let body = body::read(body).await;
+    let wish = body
+        .map_err(|problem| Refusal::new(Code::InvalidRequest, problem.detail()))
+        .and_then(|body| Wish::read(&body));
+    let (seq, outcome) = match wish {
         Ok(wish) => (wish.seq, door.carry_out(&wish, bearer).await),
         Err(refusal) => (0, Err(refusal)),
     };

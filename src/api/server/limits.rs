@@ -39,5 +39,8 @@ pub const MAX_HEADERS: usize = 64;
 /// pages sees everything in all but the largest gateways.
 pub const MAX_PAGE_ROWS: usize = 10_000;
 
+/// Characters of a problem's sentence. Ours have some hundreds; what is longer quotes a member of the request.
+pub const MAX_DETAIL_CHARS: usize = 1000;
+
 /// Bytes of a request's body. The largest that a door knows is a rule with its URL.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;

@@ -41,6 +41,7 @@ use self::answer::Answer;
 use self::call::Call;
 use self::parameters::Parameters;
 use super::Doors;
+use super::problem::Problem;
 use super::server::AllowedHosts;
 use crate::control::{AppName, UrlTemplate};
 use crate::secret::Secret;
@@ -210,6 +211,12 @@ impl Door {
     fn ledger(&self, app_id: u32) -> Arc<Ledger> {
         lock(&self.ledgers).entry(app_id).or_default().clone()
     }
+}
+
+/// The answer to a body that is too long, too slow or cut off: it is as little an object as any other text that is none.
+pub(super) fn unreadable(problem: &Problem) -> Response {
+    let refusal = Refusal::new(Code::BodyUnreadable, problem.detail());
+    Answer::from(Err(refusal)).into_response()
 }
 
 /// What a ledger holds is whole after every step, so a panic elsewhere leaves it as good as it was.
