@@ -1,6 +1,7 @@
-//! The two conversations that RTMP knows: a publisher talks to us ([`server`]), and we talk to an ingest ([`client`]).
+//! The conversations that RTMP knows: a publisher talks to us ([`server`]), we talk to an ingest ([`client`]), and we talk to a
+//! server whose stream we play ([`player`]).
 //!
-//! Both are values: bytes and the time go in, events and bytes to send come out. There is no socket, clock, task, lock
+//! All are values: bytes and the time go in, events and bytes to send come out. There is no socket, clock, task, lock
 //! or log here, and no handle either, so a session can be stored, moved and tested at every split point of its input.
 //!
 //! `docs/rtmp.md` says which answer or tolerance is owed to which program.
@@ -10,11 +11,13 @@ pub mod player;
 pub mod server;
 
 mod address;
+mod answer;
 mod connect;
 mod link;
 mod rate;
 mod script;
 mod status;
+mod talk;
 mod text;
 
 use bytes::Bytes;

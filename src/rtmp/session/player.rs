@@ -8,16 +8,15 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 
-use super::client::answers::{code, level, redirect, stream_number, text_of};
+use super::answer::{Denial, code, denial, ended, level, stream_number};
 use super::client::{ClientConfig, ClientError, Ended, Fault, Redirect, Refused, connect_object};
 use super::link::{COMMAND_CSID, Incoming, Link};
-use super::{Action, Media, Stage, script, text};
+use super::talk::Talk;
+use super::{Action, Media, Stage, script};
 use crate::rtmp::amf0::Value;
-use crate::rtmp::auth::{self, Challenge, Verdict};
+use crate::rtmp::auth::Challenge;
 use crate::rtmp::command::Command;
-use crate::rtmp::limits::{
-    AMF0_VALUES_MAX, COMMANDS_MAX, MESSAGES_BEFORE_PUBLISH_MAX, WINDOW_BYTES,
-};
+use crate::rtmp::limits::{AMF0_VALUES_MAX, WINDOW_BYTES};
 
 /// What FFmpeg calls itself to servers that it plays from.
 const FLASH_VER: &str = "LNX 9,0,124,2";
@@ -61,9 +60,8 @@ pub struct PlayerSession {
     link: Link,
     step: Step,
     stream_id: u32,
-    /// Messages and commands so far; they count until the first media.
-    messages: u32,
-    commands: u32,
+    /// It counts until the first media.
+    talk: Talk,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +90,7 @@ impl PlayerSession {
             link: Link::new(AMF0_VALUES_MAX),
             step: Step::Connecting,
             stream_id: 0,
-            messages: 0,
-            commands: 0,
+            talk: Talk::default(),
             config,
         };
         let object = connect_object(&session.config);
@@ -183,7 +180,7 @@ impl PlayerSession {
     }
 
     fn answer(&mut self, command: &Command) -> Result<Option<PlayEvent>, Fault> {
-        self.commands = self.commands.saturating_add(1);
+        self.talk.command();
         Ok(match command.name.as_str() {
             "_result" => return self.result(command),
             "_error" => self.error(command),
@@ -256,45 +253,25 @@ impl PlayerSession {
         }
     }
 
-    /// A refusal, or the redirect or the question for credentials that hides in one.
     fn refuse(&mut self, command: &Command) -> PlayEvent {
         let stage = self.stage();
         self.step = Step::Over(stage);
-        let description = text_of(command, "description").unwrap_or_default();
-        let mut action = match code(command) {
+        let action = match code(command) {
             "NetConnection.Connect.Rejected" | "NetConnection.Connect.InvalidApp" => {
                 Action::Permanent
             }
             _ => Action::RetryBackoff,
         };
-        if stage == Stage::Connect {
-            match auth::verdict(description) {
-                Some(Verdict::Asked(challenge)) => return PlayEvent::Auth(challenge),
-                Some(Verdict::Failed) => action = Action::Permanent,
-                None => {}
-            }
+        match denial(command, stage, action, &self.config.name) {
+            Denial::Refused(refused) => PlayEvent::Refused(refused),
+            Denial::Redirect(redirect) => PlayEvent::Redirect(redirect),
+            Denial::Auth(challenge) => PlayEvent::Auth(challenge),
         }
-        if let Some(redirect) = redirect(command) {
-            return PlayEvent::Redirect(redirect);
-        }
-        PlayEvent::Refused(Refused {
-            stage,
-            code: text::code(code(command), &self.config.name),
-            description: text::description(description).into(),
-            action,
-        })
     }
 
     fn end(&mut self, command: &Command) -> PlayEvent {
         self.step = Step::Over(self.stage());
-        let code = Some(code(command))
-            .filter(|code| !code.is_empty())
-            .unwrap_or(&command.name);
-        PlayEvent::Ended(Ended {
-            code: text::code(code, &self.config.name),
-            description: text::description(text_of(command, "description").unwrap_or_default())
-                .into(),
-        })
+        PlayEvent::Ended(ended(command, &self.config.name))
     }
 
     fn call(
@@ -318,11 +295,7 @@ impl PlayerSession {
         if matches!(self.step, Step::Playing | Step::Over(_)) {
             return Ok(());
         }
-        self.messages += 1;
-        if self.messages > MESSAGES_BEFORE_PUBLISH_MAX || self.commands > COMMANDS_MAX {
-            return Err(Fault::NoAnswer);
-        }
-        Ok(())
+        self.talk.message().then_some(()).ok_or(Fault::NoAnswer)
     }
 }
 

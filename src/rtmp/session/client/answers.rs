@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use super::{ClientEvent, ClientSession, Ended, Fault, Redirect, Refused, Step, transaction};
-use crate::rtmp::amf0::Value;
-use crate::rtmp::auth::{self, Verdict};
+use super::{ClientEvent, ClientSession, Fault, Step, transaction};
 use crate::rtmp::command::Command;
 use crate::rtmp::limits::REDIRECT_URL_BYTES_MAX;
-use crate::rtmp::session::{Action, Meaning, Stage, meaning, text};
+use crate::rtmp::session::answer::{Denial, code, denial, ended, level, stream_number, text_of};
+use crate::rtmp::session::{Action, Meaning, Stage, meaning};
 use crate::secret::Secret;
 
 impl ClientSession {
@@ -17,7 +16,7 @@ impl ClientSession {
         command: &Command,
         now: Duration,
     ) -> Result<Option<ClientEvent>, Fault> {
-        self.commands = self.commands.saturating_add(1);
+        self.talk.command();
         Ok(match command.name.as_str() {
             "_result" => return self.result(command, now),
             "_error" => self.error(command),
@@ -108,79 +107,18 @@ impl ClientSession {
         matches!(self.step, Step::Live | Step::Finishing(_))
     }
 
-    /// A refusal, or the redirect or the question for credentials that hides in one.
     fn refuse(&mut self, command: &Command, action: Action) -> ClientEvent {
         let stage = self.stage();
         self.step = Step::Over(stage);
-        let description = text_of(command, "description").unwrap_or_default();
-        let mut action = action;
-        if stage == Stage::Connect {
-            match auth::verdict(description) {
-                Some(Verdict::Asked(challenge)) => return ClientEvent::Auth(challenge),
-                Some(Verdict::Failed) => action = Action::Permanent,
-                None => {}
-            }
+        match denial(command, stage, action, &self.config.name) {
+            Denial::Refused(refused) => ClientEvent::Refused(refused),
+            Denial::Redirect(redirect) => ClientEvent::Redirect(redirect),
+            Denial::Auth(challenge) => ClientEvent::Auth(challenge),
         }
-        if let Some(redirect) = redirect(command) {
-            return ClientEvent::Redirect(redirect);
-        }
-        ClientEvent::Refused(Refused {
-            stage,
-            code: text::code(code(command), &self.config.name),
-            description: text::description(description).into(),
-            action,
-        })
     }
 
     fn end(&mut self, command: &Command) -> ClientEvent {
         self.step = Step::Over(self.stage());
-        let code = Some(code(command))
-            .filter(|code| !code.is_empty())
-            .unwrap_or(&command.name);
-        ClientEvent::Ended(Ended {
-            code: text::code(code, &self.config.name),
-            description: text::description(text_of(command, "description").unwrap_or_default())
-                .into(),
-        })
+        ClientEvent::Ended(ended(command, &self.config.name))
     }
-}
-
-/// The status object: behind the command object where it is in its place, and in that place where a server left one out.
-fn info(command: &Command) -> &Value {
-    command
-        .args
-        .iter()
-        .find(|value| value.properties().is_some())
-        .unwrap_or(&command.object)
-}
-
-pub(in crate::rtmp::session) fn text_of<'a>(command: &'a Command, key: &str) -> Option<&'a str> {
-    info(command).property(key).and_then(Value::as_str)
-}
-
-pub(in crate::rtmp::session) fn code(command: &Command) -> &str {
-    text_of(command, "code").unwrap_or_default()
-}
-
-pub(in crate::rtmp::session) fn level(command: &Command) -> &str {
-    text_of(command, "level").unwrap_or_default()
-}
-
-/// `ex.redirect` is a tcUrl (Adobe); `ex.redirect2` a whole URL (SRS).
-pub(in crate::rtmp::session) fn redirect(command: &Command) -> Option<Redirect> {
-    let ex = info(command).property("ex")?;
-    let url = |key| {
-        let url = ex.property(key).and_then(Value::as_str)?;
-        (!url.is_empty() && url.len() <= REDIRECT_URL_BYTES_MAX).then(|| url.to_owned())
-    };
-    url("redirect2")
-        .map(Redirect::Url)
-        .or_else(|| url("redirect").map(Redirect::TcUrl))
-}
-
-/// A stream number as it can stand in a chunk header.
-pub(in crate::rtmp::session) fn stream_number(number: f64) -> Option<u32> {
-    let whole = number >= 0.0 && number <= f64::from(u32::MAX) && number.fract() == 0.0;
-    // Checked just now.
-    whole.then_some(number as u32)
 }

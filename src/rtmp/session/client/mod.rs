@@ -7,7 +7,7 @@
 //! Nothing that the server calls is answered: Twitch closes on an `_error` for its `onFCPublish`, and on a pong that it did
 //! not ask for. Pings are answered, windows acknowledged, and whatever else arrives while we publish is read and dropped.
 
-pub(in crate::rtmp::session) mod answers;
+mod answers;
 mod config;
 mod event;
 
@@ -16,10 +16,11 @@ use std::time::Duration;
 use bytes::BytesMut;
 
 use super::link::{COMMAND_CSID, Incoming, Link};
+use super::talk::Talk;
 use super::{MediaKind, Stage};
 use crate::rtmp::amf0::Value;
 use crate::rtmp::chunk::Header;
-use crate::rtmp::limits::{AMF0_VALUES_MAX, COMMANDS_MAX, MESSAGES_BEFORE_PUBLISH_MAX};
+use crate::rtmp::limits::AMF0_VALUES_MAX;
 
 pub(in crate::rtmp::session) use config::connect_object;
 pub use config::{ClientConfig, Enhanced, FLASH_VER};
@@ -52,9 +53,8 @@ pub struct ClientSession {
     step: Step,
     /// What createStream gave; 0 until then.
     stream_id: u32,
-    /// Messages and commands so far; they count until the start.
-    messages: u32,
-    commands: u32,
+    /// It counts until the start.
+    talk: Talk,
 }
 
 /// How one target wants its media: what stands in the headers of all messages towards it.
@@ -109,8 +109,7 @@ impl ClientSession {
             link: Link::new(AMF0_VALUES_MAX),
             step: Step::Connecting,
             stream_id: 0,
-            messages: 0,
-            commands: 0,
+            talk: Talk::default(),
             config,
         };
         session.link.set_chunk_size(session.config.chunk_size);
@@ -286,10 +285,6 @@ impl ClientSession {
         if matches!(self.step, Step::Live | Step::Finishing(_) | Step::Over(_)) {
             return Ok(());
         }
-        self.messages += 1;
-        if self.messages > MESSAGES_BEFORE_PUBLISH_MAX || self.commands > COMMANDS_MAX {
-            return Err(Fault::NoAnswer);
-        }
-        Ok(())
+        self.talk.message().then_some(()).ok_or(Fault::NoAnswer)
     }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::rtmp::chunk::{self, Header};
+use crate::rtmp::limits::MESSAGES_BEFORE_PUBLISH_MAX;
 use crate::rtmp::message::MessageType;
 use crate::rtmp::session::MediaKind;
 use bytes::Bytes;

@@ -16,7 +16,7 @@ type Outcome = Result<Option<ServerEvent>, ServerError>;
 impl ServerSession {
     /// Takes one command that came on this message stream.
     pub(super) fn call(&mut self, stream_id: u32, command: &Command) -> Outcome {
-        self.commands = self.commands.saturating_add(1);
+        self.talk.command();
         let name = command.name.as_str();
         if matches!(self.stage, Stage::Fresh) && name != "connect" {
             return Err(ServerError::NotConnected);

@@ -23,10 +23,9 @@ use bytes::BytesMut;
 use super::connect::{self, object};
 use super::link::{COMMAND_CSID, Incoming, Link};
 use super::script;
+use super::talk::Talk;
 use crate::rtmp::amf0::Value;
-use crate::rtmp::limits::{
-    BEFORE_PUBLISH_VALUES_MAX, COMMANDS_MAX, MESSAGES_BEFORE_PUBLISH_MAX, WINDOW_BYTES,
-};
+use crate::rtmp::limits::{BEFORE_PUBLISH_VALUES_MAX, WINDOW_BYTES};
 
 pub use super::connect::ConnectRequest;
 pub use event::{
@@ -64,9 +63,8 @@ pub struct ServerSession {
     config: ServerConfig,
     link: Link,
     stage: Stage,
-    /// Messages and commands so far; they count until a publish is accepted.
-    messages: u32,
-    commands: u32,
+    /// It counts until a publish is accepted.
+    talk: Talk,
     streams: u32,
     fc_publish: bool,
 }
@@ -105,8 +103,7 @@ impl ServerSession {
             config,
             link: Link::new(BEFORE_PUBLISH_VALUES_MAX),
             stage: Stage::Fresh,
-            messages: 0,
-            commands: 0,
+            talk: Talk::default(),
             streams: 0,
             fc_publish: false,
         }
@@ -304,10 +301,9 @@ impl ServerSession {
         if !matches!(self.stage, Stage::Fresh | Stage::Connected(_)) {
             return Ok(());
         }
-        self.messages += 1;
-        if self.messages > MESSAGES_BEFORE_PUBLISH_MAX || self.commands > COMMANDS_MAX {
-            return Err(ServerError::NoPublish);
-        }
-        Ok(())
+        self.talk
+            .message()
+            .then_some(())
+            .ok_or(ServerError::NoPublish)
     }
 }
