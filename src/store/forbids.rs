@@ -5,17 +5,14 @@ use crate::rule::StreamKey;
 
 impl ForbidStore for SqliteStore {
     fn forbidden(&self) -> Result<Vec<StreamKey>, StoreError> {
-        let stored: Vec<(String, String)> = self.with(|connection| {
-            let mut statement = connection.prepare("SELECT app, stream FROM forbids")?;
-            statement
-                .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect()
-        })?;
-        let parse = |(app, stream): (String, String)| {
-            StreamKey::parse(&app, &stream)
-                .map_err(|error| self.corrupt(format!("a forbidden stream: {error}")))
-        };
-        stored.into_iter().map(parse).collect()
+        self.load_all(
+            "SELECT app, stream FROM forbids",
+            |row| Ok((row.get(0)?, row.get(1)?)),
+            |_| "a forbidden stream".to_owned(),
+            |(app, stream): (String, String)| {
+                StreamKey::parse(&app, &stream).map_err(|error| error.to_string())
+            },
+        )
     }
 
     fn forbid(&self, stream: &StreamKey) -> Result<(), StoreError> {

@@ -33,20 +33,12 @@ pub trait InputStore: Send + Sync {
 
 impl InputStore for SqliteStore {
     fn load_inputs(&self) -> Result<Vec<Input>, StoreError> {
-        let stored: Vec<Stored> = self.with(|connection| {
-            let mut statement = connection
-                .prepare_cached("SELECT * FROM inputs ORDER BY app, stream, role DESC")?;
-            statement.query_map([], Stored::read)?.collect()
-        })?;
-        stored
-            .into_iter()
-            .map(|stored| {
-                let place = format!("{}/{}", stored.app, stored.stream);
-                stored
-                    .into_input()
-                    .map_err(|reason| self.corrupt(format!("input of {place:?}: {reason}")))
-            })
-            .collect()
+        self.load_all(
+            "SELECT * FROM inputs ORDER BY app, stream, role DESC",
+            Stored::read,
+            |stored| format!("input of {:?}", format!("{}/{}", stored.app, stored.stream)),
+            Stored::into_input,
+        )
     }
 
     fn put_input(&self, input: &Input) -> Result<(), StoreError> {

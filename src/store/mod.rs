@@ -1,7 +1,7 @@
-//! Where rules live while nothing runs: what a store promises, and how it fails.
+//! Where rules, inputs, projects and forbidden streams live while nothing runs: what a store promises, and how it fails.
 //!
 //! A store answers only once what it was told is on the disk. Its methods block; an async caller runs them on a thread that may
-//! block. The rules of configuration and command line are never here.
+//! block. The rules and inputs of configuration and command line are never here.
 
 mod directory;
 mod file;

@@ -32,20 +32,12 @@ pub trait ProjectStore: Send + Sync {
 
 impl ProjectStore for SqliteStore {
     fn load_projects(&self) -> Result<Vec<Project>, StoreError> {
-        let stored: Vec<Stored> = self.with(|connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT id, app, document FROM projects ORDER BY id")?;
-            statement.query_map([], Stored::read)?.collect()
-        })?;
-        stored
-            .into_iter()
-            .map(|stored| {
-                let id = stored.id.clone();
-                stored
-                    .into_project()
-                    .map_err(|reason| self.corrupt(format!("project {id:?}: {reason}")))
-            })
-            .collect()
+        self.load_all(
+            "SELECT id, app, document FROM projects ORDER BY id",
+            Stored::read,
+            |stored| format!("project {:?}", stored.id),
+            Stored::into_project,
+        )
     }
 
     fn put_project(&self, project: &Project) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! Rules in a SQLite file, by write-ahead log and a full sync for every commit.
+//! The store in a SQLite file, by write-ahead log and a full sync for every commit; and the rules in it.
 //!
 //! `kill -9` loses nothing that was answered, and neither does a power cut (docs/decisions/2026-11-20-sqlite-for-rules.md).
 
@@ -17,7 +17,7 @@ use crate::rule::{
     AppName, CHUNK_SIZES, Origin, Rule, RuleId, StreamName, StreamPattern, UrlTemplate,
 };
 
-/// Rules in `rules.db` of a data directory, which nobody else may enter or use meanwhile.
+/// All that is stored, in `rules.db` of a data directory, which nobody else may enter or use meanwhile.
 #[derive(Debug)]
 pub struct SqliteStore {
     connection: Mutex<Connection>,
@@ -53,6 +53,27 @@ impl SqliteStore {
         work(&self.connection()).map_err(|error| describe(&self.path, error))
     }
 
+    /// All that a query finds: each row is read, named, and then taken for what it says. One that cannot be is told by its name, and
+    /// nothing is loaded.
+    pub(super) fn load_all<R, T>(
+        &self,
+        query: &str,
+        read: impl Fn(&Row<'_>) -> rusqlite::Result<R>,
+        name: impl Fn(&R) -> String,
+        parse: impl Fn(R) -> Result<T, String>,
+    ) -> Result<Vec<T>, StoreError> {
+        let rows: Vec<R> = self.with(|connection| {
+            let mut statement = connection.prepare_cached(query)?;
+            statement.query_map([], read)?.collect()
+        })?;
+        rows.into_iter()
+            .map(|row| {
+                let name = name(&row);
+                parse(row).map_err(|reason| self.corrupt(format!("{name}: {reason}")))
+            })
+            .collect()
+    }
+
     /// A panic elsewhere leaves no half of a commit behind, so a poisoned lock is as good as any.
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection
@@ -60,7 +81,7 @@ impl SqliteStore {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn corrupt(&self, detail: String) -> StoreError {
+    fn corrupt(&self, detail: String) -> StoreError {
         StoreError::Corrupt {
             path: self.path.clone(),
             detail,
@@ -70,20 +91,12 @@ impl SqliteStore {
 
 impl RuleStore for SqliteStore {
     fn load(&self) -> Result<Vec<Rule>, StoreError> {
-        let stored: Vec<Stored> = self.with(|connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT * FROM rules ORDER BY revision, id")?;
-            statement.query_map([], Stored::read)?.collect()
-        })?;
-        stored
-            .into_iter()
-            .map(|stored| {
-                let id = stored.id.clone();
-                stored
-                    .into_rule()
-                    .map_err(|reason| self.corrupt(format!("rule {id:?}: {reason}")))
-            })
-            .collect()
+        self.load_all(
+            "SELECT * FROM rules ORDER BY revision, id",
+            Stored::read,
+            |stored| format!("rule {:?}", stored.id),
+            Stored::into_rule,
+        )
     }
 
     fn insert(&self, rule: &Rule) -> Result<(), StoreError> {
