@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-pub use mask::{mask_name, mask_text, mask_url, parameters, parameters_named};
+pub use mask::{mask_name, mask_text, mask_url, parameters, parameters_named, printable};
 
 /// What stands where something secret stood.
 pub const MASK: &str = "***";

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use super::Failure;
+use crate::secret::printable;
 
 /// Prints text as it is. A reader that went away (`| head`) is no failure.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
@@ -25,25 +26,12 @@ pub(super) fn print_json(value: &Value) -> Result<(), Failure> {
 /// One line on standard error, under the program's name.
 pub(super) fn complain(text: &str) {
     // There is nobody left to tell when this fails.
-    let _ = writeln!(io::stderr().lock(), "aqueduct: {}", one_line(text));
+    let _ = writeln!(io::stderr().lock(), "aqueduct: {}", printable(text));
 }
 
 /// Several lines on standard error: what was typed wrong, and how it would be right.
 pub(super) fn explain(text: &str) {
     let _ = write!(io::stderr().lock(), "{text}");
-}
-
-/// A text from elsewhere, so that it cannot drive the terminal or begin a line of its own.
-pub(super) fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
 }
 
 /// The width to write for, in characters: that of the terminal, or what COLUMNS says, or 80.

@@ -7,11 +7,12 @@ use serde_json::json;
 use super::Failure;
 use super::args::PreflightArgs;
 use super::gateway::{Gateway, Refused, configuration, rows};
-use super::output::{one_line, print, print_json};
+use super::output::{print, print_json};
 use super::urls;
 use crate::app;
 use crate::config::UrlLine;
 use crate::control::{PreflightReport, StepResult, TargetUrl};
+use crate::secret::printable;
 
 pub(super) async fn run(args: PreflightArgs) -> Result<(), Failure> {
     let lines = urls::read("preflight", &args.urls)?;
@@ -72,7 +73,7 @@ fn placed(place: &str, failure: Failure) -> Failure {
 }
 
 fn described(report: &PreflightReport) -> String {
-    let mut text = format!("{}\n", one_line(&report.url));
+    let mut text = format!("{}\n", printable(&report.url));
     for step in &report.steps {
         let result = match step.result {
             StepResult::Ok => "ok",
@@ -85,7 +86,7 @@ fn described(report: &PreflightReport) -> String {
             "  {:<10} {result:<8} {:>6} ms  {}",
             step.step.as_str(),
             step.elapsed_ms,
-            one_line(&step.detail)
+            printable(&step.detail)
         );
     }
     text

@@ -8,10 +8,11 @@ use time::OffsetDateTime;
 use super::Failure;
 use super::args::{RuleOptionArgs, RulesArgs, RulesCommand};
 use super::gateway::{Gateway, Refused, rows, segment};
-use super::output::{complain, one_line, print, print_json, width};
+use super::output::{complain, print, print_json, width};
 use super::table::Table;
 use super::urls;
 use crate::config::UrlLine;
+use crate::secret::printable;
 
 #[derive(Deserialize)]
 struct Row {
@@ -36,7 +37,7 @@ impl Row {
 
     fn told(&self, verb: &str) -> String {
         let what = format!("{}/{} -> {}", self.app, self.stream, self.to());
-        format!("{verb} {}  {}\n", self.id, one_line(&what))
+        format!("{verb} {}  {}\n", self.id, printable(&what))
     }
 
     /// Whether it is in force, in a word.

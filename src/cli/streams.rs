@@ -10,8 +10,9 @@ use time::OffsetDateTime;
 use super::Failure;
 use super::args::{StreamsArgs, StreamsCommand};
 use super::gateway::{Gateway, rows, segment};
-use super::output::{one_line, print, print_json, width};
+use super::output::{print, print_json, width};
 use super::table::Table;
+use crate::secret::printable;
 
 #[derive(Deserialize)]
 struct Stream {
@@ -263,7 +264,7 @@ fn described(stream: &Stream, targets: &[Target]) -> String {
 
 fn line(text: &mut String, name: &str, value: &str) {
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "{name:<10} {}", one_line(value));
+    let _ = writeln!(text, "{name:<10} {}", printable(value));
 }
 
 /// How many timestamps, and of what kinds.
@@ -303,13 +304,13 @@ fn described_targets(targets: &[Target]) -> String {
             Some("backup") => "to its backup",
             _ => "to",
         };
-        let _ = write!(text, "\n{line}\n    {to} {}", one_line(&target.url));
+        let _ = write!(text, "\n{line}\n    {to} {}", printable(&target.url));
         if let Some(reason) = &target.reason {
             let _ = write!(
                 text,
                 "\n    attempt {}: {}",
                 target.attempt,
-                one_line(reason)
+                printable(reason)
             );
         }
         if let Some(drops) = &target.drops {
@@ -335,7 +336,7 @@ async fn kick(gateway: &Gateway, wanted: &str, json: bool) -> Result<(), Failure
                 false => "its publisher is disconnected",
                 true => "its publisher is not waited for any longer",
             };
-            print(&format!("{}: {outcome}\n", one_line(&stream.key())))
+            print(&format!("{}: {outcome}\n", printable(&stream.key())))
         }
     }
 }

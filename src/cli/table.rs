@@ -1,6 +1,6 @@
 //! Tables that fit a terminal.
 
-use super::output::one_line;
+use crate::secret::printable;
 
 /// What stands where text was cut off.
 const CUT: char = '…';
@@ -28,7 +28,7 @@ impl<const N: usize> Table<N> {
     }
 
     pub(super) fn row(&mut self, cells: [String; N]) {
-        self.rows.push(cells.map(|cell| one_line(&cell)));
+        self.rows.push(cells.map(|cell| printable(&cell)));
     }
 
     /// The table, the headings first, in lines of at most `width` characters where the first column and a few characters

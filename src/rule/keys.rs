@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::secret::printable;
+
 /// The longest app name, in bytes. Far above what people type; it keeps labels and index keys small.
 pub const APP_NAME_BYTES_MAX: usize = 128;
 
@@ -161,18 +163,6 @@ macro_rules! text_type {
 
 text_type!(AppName);
 text_type!(StreamName);
-
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect()
-}
 
 /// A stream: its app and its name. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]

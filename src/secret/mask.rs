@@ -85,23 +85,25 @@ fn is_address(text: &str) -> bool {
 
 /// A publisher's stream name as it may be shown: without the value of its query, where the publish key is.
 ///
-/// Control characters become U+FFFD, so that a name cannot drive the terminal that shows a log.
+/// It is [`printable`].
 pub fn mask_name(name: &str) -> String {
     let (shown, query) = name
         .split_once('?')
         .map_or((name, ""), |(shown, _)| (shown, "?***"));
-    let mut text: String = shown
-        .chars()
-        .map(|c| {
-            if c.is_control() {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect();
+    let mut text = printable(shown);
     text.push_str(query);
     text
+}
+
+/// A text of somebody else's, each control character as U+FFFD: it cannot drive the terminal that shows it, nor begin a line of
+/// its own.
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .map(|character| match character.is_control() {
+            true => char::REPLACEMENT_CHARACTER,
+            false => character,
+        })
+        .collect()
 }
 
 /// The values of a query; a parameter without `=` is a value.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tracing::{error, info};
 
-use super::printable;
 use crate::rule::{Rule, UrlTemplate};
+use crate::secret::printable;
 use crate::telemetry::feed::{RuleChange, What};
 use crate::telemetry::labels::{Label, StoreOperation};
 use crate::telemetry::metrics::Metrics;

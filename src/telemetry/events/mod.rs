@@ -26,13 +26,3 @@ pub use target::{
     Push, TargetBackingOff, TargetConnecting, TargetFailed, TargetLive, TargetRecycled, TargetSlow,
     TargetStopped, TargetSwitched,
 };
-
-/// A text of somebody else's that cannot drive the terminal that shows the log, nor begin a line of its own.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|character| match character.is_control() {
-            true => char::REPLACEMENT_CHARACTER,
-            false => character,
-        })
-        .collect()
-}

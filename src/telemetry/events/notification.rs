@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
 
-use super::printable;
 use crate::rule::HttpUrl;
+use crate::secret::printable;
 use crate::telemetry::labels::{Label, NotificationResult};
 use crate::telemetry::metrics::Metrics;
 

@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, error, info, warn};
 
-use super::printable;
 use crate::rule::StreamKey;
-use crate::secret::mask_name;
+use crate::secret::{mask_name, printable};
 use crate::telemetry::feed::{PublishChange, PublishStart, StreamChange, What};
 use crate::telemetry::labels::{Label, PublishEnd, PublishRefusal, Rejection, StreamEnd};
 use crate::telemetry::metrics::Metrics;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, error, info, warn};
 
-use super::printable;
 use crate::rule::{RuleId, StreamKey, TargetUrl};
+use crate::secret::printable;
 use crate::telemetry::feed::{TargetChange, What};
 use crate::telemetry::labels::{DropReason, Label, Role, Setback};
 use crate::telemetry::metrics::Metrics;
