@@ -133,13 +133,7 @@ impl Output {
             .url
             .filter(|url| !url.is_empty())
             .ok_or_else(|| ProjectError::Output("PushUrl is missing".to_owned()))?;
-        let url = target(&given)?;
-        Ok(Self {
-            id,
-            name,
-            given,
-            url,
-        })
+        Self::stored(id, name, given)
     }
 
     pub(super) fn changed(&self, change: OutputChange) -> Result<Self, ProjectError> {
