@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use aqueduct::rtmp::limits::{
-    AUTH_VALUE_BYTES_MAX, OUTPUT_BYTES_MAX, PARTIAL_BYTES_MAX, REDIRECT_URL_BYTES_MAX,
-    STATUS_CODE_CHARS_MAX, STATUS_DESCRIPTION_CHARS_MAX,
+    AUTH_VALUE_BYTES_MAX, PARTIAL_BYTES_MAX, REDIRECT_URL_BYTES_MAX, STATUS_CODE_CHARS_MAX,
+    STATUS_DESCRIPTION_CHARS_MAX,
 };
 use aqueduct::rtmp::session::Stage;
 use aqueduct::rtmp::session::client::{
@@ -14,8 +14,8 @@ use aqueduct::rtmp::session::client::{
 use aqueduct::secret::Secret;
 
 use super::conversation::{Side, wire};
-use super::ear::Ear;
 use super::pieces::{Cuts, feed};
+use super::ways::{self, Way};
 
 /// What all calls and answers of one conversation take at the most where no time goes by, acknowledgements left out, in bytes.
 const CALLS_BYTES_MAX: usize = 8 * 1024;
@@ -34,25 +34,15 @@ const CALLS: [&str; 7] = [
 /// The two that stand in the name.
 const CANARIES: [&str; 2] = ["canary7key", "canary8token"];
 
-/// What our side does, and how time goes by.
+/// What our side does.
 #[derive(Clone, Copy)]
 struct Ours {
     announces_enhanced: bool,
     /// Says goodbye as soon as the server takes our media.
     finishes: bool,
-    /// Sends what it has to say at once, or never.
-    sends: bool,
-    /// From one read to the next.
-    pace: Duration,
 }
 
-/// What came of a conversation.
-#[derive(Default)]
-struct Heard {
-    events: Vec<ClientEvent>,
-    error: Option<ClientError>,
-    ear: Ear,
-}
+type Heard = ways::Heard<ClientEvent, ClientError>;
 
 /// The first byte is our side's, two more cut the wire into reads, the fourth is the time between reads; the rest is what the
 /// ingest says.
@@ -64,35 +54,17 @@ pub fn run(bytes: &[u8]) {
     let ours = Ours {
         announces_enhanced: ours & 2 != 0,
         finishes: ours & 4 != 0,
-        sends: true,
-        pace: Duration::ZERO,
     };
-    let whole = converse(&wire, Cuts::WHOLE, ours);
-    let pieces = converse(&wire, Cuts::chosen(*mode, *piece), ours);
-    assert_eq!(whole.events, pieces.events, "pieces make no difference");
-    assert_eq!(whole.error, pieces.error);
-    assert_eq!(whole.ear.said, pieces.ear.said);
-    let bytes_said: usize = whole.ear.said.iter().map(|said| said.3.len()).sum();
-    assert!(bytes_said <= CALLS_BYTES_MAX, "{bytes_said} bytes of calls");
-    check_events(&whole);
-    let pace = Duration::from_millis(u64::from(*pace) * 8);
-    check_events(&converse(
-        &wire,
+    ways::hold(
         Cuts::chosen(*mode, *piece),
-        Ours { pace, ..ours },
-    ));
-    converse(
-        &wire,
-        Cuts::chosen(*mode, *piece),
-        Ours {
-            pace,
-            sends: false,
-            ..ours
-        },
+        Duration::from_millis(u64::from(*pace) * 8),
+        CALLS_BYTES_MAX,
+        |way| converse(&wire, way, ours),
+        check_events,
     );
 }
 
-fn converse(wire: &[u8], cuts: Cuts, ours: Ours) -> Heard {
+fn converse(wire: &[u8], way: Way, ours: Ours) -> Heard {
     let name = format!("{}?token={}", CANARIES[0], CANARIES[1]);
     let mut config = ClientConfig::new("live", "rtmp://host/live", name);
     config.enhanced = ours.announces_enhanced.then(|| Enhanced {
@@ -103,15 +75,15 @@ fn converse(wire: &[u8], cuts: Cuts, ours: Ours) -> Heard {
     let mut now = Duration::ZERO;
     let mut left = 0;
     let mut stage = session.stage();
-    let end = feed(wire, cuts, |input| {
-        now += ours.pace;
+    let end = feed(wire, way.cuts.clone(), |input| {
+        now += way.pace;
         loop {
             let outcome = session.read(input, now);
             left = input.len();
             assert!(session.bytes_buffered() <= PARTIAL_BYTES_MAX);
             assert!(steps(stage) <= steps(session.stage()), "no step back");
             stage = session.stage();
-            send(&mut session, &mut heard.ear, ours);
+            heard.hear(session.output(), CALL_BYTES_MAX, &way);
             let Some(event) = outcome? else {
                 return Ok(());
             };
@@ -126,7 +98,7 @@ fn converse(wire: &[u8], cuts: Cuts, ours: Ours) -> Heard {
         assert_eq!(session.bytes_in(), (wire.len() - left) as u64);
     }
     session.finish();
-    send(&mut session, &mut heard.ear, ours);
+    heard.hear(session.output(), CALL_BYTES_MAX, &way);
     heard.ear.end(wire.len());
     let order = |name: &String| {
         CALLS
@@ -149,14 +121,6 @@ fn steps(stage: Stage) -> u8 {
         Stage::CreateStream => 1,
         Stage::Publish | Stage::Play => 2,
         Stage::Live => 3,
-    }
-}
-
-fn send(session: &mut ClientSession, ear: &mut Ear, ours: Ours) {
-    let output = session.output();
-    assert!(output.len() <= OUTPUT_BYTES_MAX + CALL_BYTES_MAX);
-    if ours.sends {
-        ear.hear(&output.split());
     }
 }
 

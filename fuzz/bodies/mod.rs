@@ -25,6 +25,7 @@ pub mod server_session;
 pub mod tag;
 pub mod timeline;
 pub mod url;
+mod ways;
 
 /// A target's name, which is also that of its corpus, and the function that takes any bytes.
 pub type Target = (&'static str, fn(&[u8]));

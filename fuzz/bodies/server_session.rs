@@ -3,42 +3,30 @@
 
 use std::time::Duration;
 
-use aqueduct::rtmp::limits::{
-    BEFORE_PUBLISH_BYTES_MAX, NAME_BYTES_MAX, OUTPUT_BYTES_MAX, PARTIAL_BYTES_MAX,
-};
+use aqueduct::rtmp::limits::{BEFORE_PUBLISH_BYTES_MAX, NAME_BYTES_MAX, PARTIAL_BYTES_MAX};
 use aqueduct::rtmp::session::server::{
     ConnectRefusal, Refusal, ServerConfig, ServerError, ServerEvent, ServerSession,
 };
 
 use super::conversation::{Side, wire};
-use super::ear::Ear;
 use super::pieces::{Cuts, feed};
+use super::ways::{self, Way};
 
 /// What all answers within one second take at the most, acknowledgements left out, in bytes.
 const ANSWERS_BYTES_MAX: usize = 8 * 1024;
 /// One answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 1024;
 
-/// What our side does, and how time goes by.
+/// What our side does.
 #[derive(Clone, Copy)]
 struct Ours {
     accepts_connect: bool,
     accepts_publish: bool,
     /// Ends the conversation at the first message of media.
     finishes: bool,
-    /// Sends what it has to say at once, or never.
-    sends: bool,
-    /// From one read to the next.
-    pace: Duration,
 }
 
-/// What came of a conversation.
-#[derive(Default)]
-struct Heard {
-    events: Vec<ServerEvent>,
-    error: Option<ServerError>,
-    ear: Ear,
-}
+type Heard = ways::Heard<ServerEvent, ServerError>;
 
 /// The first byte is our side's, two more cut the wire into reads, the fourth is the time between reads; the rest is what the
 /// publisher says.
@@ -51,49 +39,29 @@ pub fn run(bytes: &[u8]) {
         accepts_connect: answers & 2 == 0,
         accepts_publish: answers & 4 == 0,
         finishes: answers & 8 != 0,
-        sends: true,
-        pace: Duration::ZERO,
     };
-    let whole = converse(&wire, Cuts::WHOLE, ours);
-    let pieces = converse(&wire, Cuts::chosen(*mode, *piece), ours);
-    assert_eq!(whole.events, pieces.events, "pieces make no difference");
-    assert_eq!(whole.error, pieces.error);
-    assert_eq!(whole.ear.said, pieces.ear.said);
-    let bytes_said: usize = whole.ear.said.iter().map(|said| said.3.len()).sum();
-    assert!(
-        bytes_said <= ANSWERS_BYTES_MAX,
-        "{bytes_said} bytes of answers"
-    );
-    check_events(&whole, ours);
-    let pace = Duration::from_millis(u64::from(*pace) * 8);
-    check_events(
-        &converse(&wire, Cuts::chosen(*mode, *piece), Ours { pace, ..ours }),
-        ours,
-    );
-    converse(
-        &wire,
+    ways::hold(
         Cuts::chosen(*mode, *piece),
-        Ours {
-            pace,
-            sends: false,
-            ..ours
-        },
+        Duration::from_millis(u64::from(*pace) * 8),
+        ANSWERS_BYTES_MAX,
+        |way| converse(&wire, way, ours),
+        |heard| check_events(heard, ours),
     );
 }
 
-fn converse(wire: &[u8], cuts: Cuts, ours: Ours) -> Heard {
+fn converse(wire: &[u8], way: Way, ours: Ours) -> Heard {
     let mut session = ServerSession::new(ServerConfig::default());
     let mut heard = Heard::default();
     let mut now = Duration::ZERO;
     let mut left = 0;
     let mut most = BEFORE_PUBLISH_BYTES_MAX;
-    let end = feed(wire, cuts, |input| {
-        now += ours.pace;
+    let end = feed(wire, way.cuts.clone(), |input| {
+        now += way.pace;
         loop {
             let outcome = session.read(input, now);
             left = input.len();
             assert!(session.bytes_buffered() <= most);
-            send(&mut session, &mut heard.ear, ours);
+            heard.hear(session.output(), ANSWER_BYTES_MAX, &way);
             let Some(event) = outcome? else {
                 if !session.awaits_answer() {
                     return Ok(());
@@ -117,7 +85,7 @@ fn converse(wire: &[u8], cuts: Cuts, ours: Ours) -> Heard {
     let mut more = &b"\x03 anything"[..];
     assert_eq!(session.read(&mut more, now), Ok(None), "the end is the end");
     assert!(more.is_empty());
-    send(&mut session, &mut heard.ear, ours);
+    heard.hear(session.output(), ANSWER_BYTES_MAX, &way);
     heard.ear.end(wire.len());
     heard
 }
@@ -130,14 +98,6 @@ fn answer(session: &mut ServerSession, ours: Ours) {
     match ours.accepts_publish {
         true => session.accept_publish(),
         false => session.reject_publish(Refusal::Denied, "The key is wrong."),
-    }
-}
-
-fn send(session: &mut ServerSession, ear: &mut Ear, ours: Ours) {
-    let output = session.output();
-    assert!(output.len() <= OUTPUT_BYTES_MAX + ANSWER_BYTES_MAX);
-    if ours.sends {
-        ear.hear(&output.split());
     }
 }
 
