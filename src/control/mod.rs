@@ -1,4 +1,5 @@
-//! What the doors may do: the rule service (the only writer of rules) and the read models of what runs.
+//! What the doors may do: the services (of rules, of inputs, of projects; each the only writer of its own) and the read models of
+//! what runs.
 //!
 //! Doors know this module and nothing below it; what they need from below is named again here.
 

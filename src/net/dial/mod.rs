@@ -90,15 +90,6 @@ impl Dialer {
         self.policy
     }
 
-    /// The same dialer under another policy, after a reload.
-    #[must_use]
-    pub fn with_policy(&self, policy: AddressPolicy) -> Self {
-        Self {
-            policy,
-            ..self.clone()
-        }
-    }
-
     /// Connects to `host` (a name or a literal address, brackets allowed) within [`DIAL_TIMEOUT`]. The stream has
     /// TCP_NODELAY, keepalive and, on Linux, TCP_NOTSENT_LOWAT set.
     ///

@@ -67,14 +67,6 @@ impl Value {
         }
     }
 
-    /// The truth value; none for anything else.
-    pub fn as_bool(&self) -> Option<bool> {
-        match self {
-            Value::Boolean(truth) => Some(*truth),
-            _ => None,
-        }
-    }
-
     /// Properties of an object, ECMA array or typed object in the order of the wire; none for anything else.
     pub fn properties(&self) -> Option<&[(String, Value)]> {
         match self {
