@@ -1,7 +1,5 @@
 //! The environment and the command line: every key can be set, and a mistake bears the variable's name.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
 use std::fs;
 use std::io::{Cursor, Read};
 
