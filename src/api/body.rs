@@ -1,5 +1,7 @@
 //! Reading what a caller sends: bounded in bytes and in time, and refused with the place of the mistake.
 
+use std::borrow::Cow;
+
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
@@ -90,11 +92,30 @@ fn mistake(error: &serde_json::Error, path: &str) -> Problem {
     }
     // serde_json adds "at line 1 column 9", which says less than the field's name.
     let text = error.to_string();
-    let why = text.split(" at line ").next().unwrap_or(&text);
+    let why = text.rsplit_once(" at line ").map_or(&*text, |(why, _)| why);
+    let why = without_the_text(why);
     match path {
         "." => Problem::invalid("", format!("The body is wrong: {why}.")),
         field => Problem::invalid(field, format!("{field}: {why}.")),
     }
+}
+
+/// serde's sentence without the text that it found, which may be a URL with its key: `invalid type: string "...", expected ...`.
+fn without_the_text(why: &str) -> Cow<'_, str> {
+    let found = [
+        ("invalid type: string ", "\", expected "),
+        ("invalid value: string ", "\", expected "),
+        ("unknown variant ", "`, expected "),
+    ];
+    for (begin, end) in found {
+        // What is expected has neither in it, so the last one ends the text, whatever that holds.
+        if let Some(rest) = why.strip_prefix(begin)
+            && let Some((_, expected)) = rest.rsplit_once(end)
+        {
+            return format!("{}, expected {expected}", begin.trim_end()).into();
+        }
+    }
+    why.into()
 }
 
 /// The query, as an argument of a route. Unknown parameters are mistakes, as in a body.
@@ -123,6 +144,14 @@ mod tests {
     struct Wish {
         app: String,
         count: Option<u8>,
+        side: Option<Side>,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Side {
+        Left,
+        Right,
     }
 
     #[test]
@@ -141,16 +170,28 @@ mod tests {
             (r#"{"app":"a","count":300}"#, 422, "count: "),
             (r#"{"app":"a","token":"x"}"#, 422, "unknown field `token`"),
             ("[]", 422, "The body is wrong"),
+            (
+                r#"{"app":"a","count":"rtmp://h/canary\", expected x at line 1"}"#,
+                422,
+                "count: invalid type: string, expected u8.",
+            ),
+            (
+                r#"{"app":"a","side":"canary`, expected x"}"#,
+                422,
+                "side: unknown variant, expected `left` or `right`.",
+            ),
             ("\u{feff}{}", 400, "not JSON"),
         ] {
             match parse::<Wish>(body.as_bytes()) {
                 Ok(wish) => {
-                    let read = (wish.app.as_str(), wish.count);
-                    assert_eq!((read, status), (("a", None), 200), "{body}");
+                    let read = (wish.app.as_str(), wish.count, wish.side);
+                    assert_eq!((read, status), (("a", None, None), 200), "{body}");
                 }
                 Err(problem) => {
                     assert_eq!(problem.status(), status, "{body}");
-                    assert!(format!("{problem:?}").contains(says), "{body}: {problem:?}");
+                    let shown = format!("{problem:?}");
+                    assert!(shown.contains(says), "{body}: {shown}");
+                    assert!(!shown.contains("canary"), "{body}: {shown}");
                 }
             }
         }

@@ -4,7 +4,7 @@ use crate::REFUSED;
 use crate::doors::Gateway;
 use crate::doors::zego::{self, APP_ID};
 use crate::tencent::Caller;
-use aqueduct::control::{HostJudge, host_judge};
+use aqueduct::control::{HostJudge, UrlTemplate, host_judge};
 use aqueduct::net::own::OwnListeners;
 use aqueduct::net::policy::AddressPolicy;
 use aqueduct::secret::Secret;
@@ -118,6 +118,13 @@ async fn the_zego_door_has_its_code() {
             assert!(!said.contains("canary"), "{said}");
         }
     }
+    // Nor where the configuration says where a relay without an address goes.
+    let cdn = UrlTemplate::parse("rtmp://127.1/app/{stream}").unwrap();
+    let configure = |settings: &mut aqueduct::api::Settings| {
+        settings.zego.accounts[0].default_cdn = Some(cdn);
+    };
+    caller.gateway.configure(configure);
+    assert_eq!(caller.create("s", "").await, 5004);
     assert!(caller.urls().is_empty(), "{:?}", caller.urls());
     for host in TAKEN {
         let url = format!("rtmp://{host}/app/key");

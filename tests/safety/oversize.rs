@@ -106,6 +106,31 @@ async fn a_body_without_an_end_is_answered_in_the_doors_form() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_comes_is_answered_in_the_doors_form() {
+    let gateway = Gateway::new();
+    let json = "application/json";
+    let send = async |builder: Builder| {
+        let nothing = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
+        let began = tokio::time::Instant::now();
+        let answer = gateway.send(builder.body(nothing).unwrap()).await;
+        assert_eq!(began.elapsed(), limits::BODY_DEADLINE);
+        answer
+    };
+    for (method, target) in [("POST", RULES), ("PATCH", "/v1/rules/r-1"), ("PUT", INPUT)] {
+        let answer = send(with_token(request(method, target, json))).await;
+        answer.assert_problem(408);
+    }
+    let answer = send(request("POST", "/?Action=CreatCDNTransferRule", json)).await;
+    assert_eq!(answer.json()["Code"], 100_000_012, "{}", answer.text);
+    let answer = send(request("POST", CLIENT, json)).await;
+    assert_eq!(answer.json()["code"], 5005, "{}", answer.text);
+    let tencent = request("POST", "/", json).header("x-tc-action", "DescribeProjects");
+    let answer = send(tencent).await;
+    let code = &answer.json()["Response"]["Error"]["Code"];
+    assert_eq!(code, "InvalidParameter", "{}", answer.text);
+}
+
 #[tokio::test]
 async fn where_no_body_is_wanted_none_is_read() {
     let gateway = Gateway::new();
