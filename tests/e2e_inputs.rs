@@ -199,14 +199,14 @@ async fn files_are_played_one_after_the_other_and_the_stream_ends_with_them() {
     let flv = place("a.flv");
     as_mp4(&flv, &place("end.mp4"), &[]);
     with_room_before_the_index(&place("end.mp4"));
-    as_mp4(&flv, &place("front.mp4"), &["-movflags", "+faststart"]);
+    as_mp4(&flv, &place("front.mov"), &["-movflags", "+faststart"]);
     as_mp4(
         &flv,
         &place("pieces.mp4"),
         &["-movflags", "+frag_keyframe+empty_moov"],
     );
     let web = Web::start(Content {
-        files: ["a.flv", "end.mp4", "front.mp4", "pieces.mp4"]
+        files: ["a.flv", "end.mp4", "front.mov", "pieces.mp4"]
             .map(place)
             .into(),
         ..Content::default()
@@ -224,7 +224,7 @@ async fn files_are_played_one_after_the_other_and_the_stream_ends_with_them() {
         web.url("files/pieces.mp4"),
         web.url("plain/end.mp4"),
         web.url("files/not-there.mp4"),
-        web.url("plain/front.mp4"),
+        web.url("plain/front.mov"),
     ];
     put(&gateway, "main", json!({"files": list, "loops": 0})).await;
     on_air(&gateway, "main").await;
@@ -276,7 +276,7 @@ async fn files_are_played_one_after_the_other_and_the_stream_ends_with_them() {
     assert!(second, "{with_ranges:?}");
     let without = asked("/plain/end.mp4");
     assert!((2..=4).contains(&without.len()), "{without:?}");
-    assert_eq!(asked("/plain/front.mp4").len(), 1);
+    assert_eq!(asked("/plain/front.mov").len(), 1);
 }
 
 #[tokio::test]

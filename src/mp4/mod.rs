@@ -1,11 +1,13 @@
 //! MP4 files: from their boxes to samples, and from samples to the bodies of RTMP's messages. Bytes in, values out; no file, no clock.
 //!
-//! The boxes are decoded by `mp4-atom`; what a table of samples means, with its edits and fragments, is worked out here.
+//! The boxes that are used are decoded by `mp4-atom`, and no others are given to it; what a table of samples means, with its edits and
+//! fragments, is worked out here.
 
 mod boxes;
 mod fragment;
 pub mod limits;
 mod movie;
+mod sift;
 mod table;
 mod track;
 

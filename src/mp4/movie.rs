@@ -2,6 +2,7 @@
 
 use super::Mp4Error;
 use super::fragment::Fragments;
+use super::sift::{MOOF, MOOV, sift};
 use super::table::Table;
 use super::track::{Sample, Track};
 use crate::media::MediaKind;
@@ -23,6 +24,7 @@ impl Movie {
     /// # Errors
     /// It does not decode, or has no track that can be sent.
     pub fn read(moov: &[u8]) -> Result<Self, Mp4Error> {
+        let moov = sift(moov, MOOV)?;
         let moov = Moov::decode_body(&mut Cursor::new(moov)).map_err(undecodable)?;
         let mut tracks: Vec<Track> = Vec::new();
         let mut tables = Vec::new();
@@ -87,6 +89,7 @@ impl Movie {
     /// # Errors
     /// It does not decode, contradicts itself, or has too many samples.
     pub fn read_fragment(&mut self, moof: &[u8], offset: u64) -> Result<Vec<Sample>, Mp4Error> {
+        let moof = sift(moof, MOOF)?;
         let moof = Moof::decode_body(&mut Cursor::new(moof)).map_err(undecodable)?;
         self.fragments.read(&moof, offset, &self.tracks)
     }

@@ -1,7 +1,8 @@
 use super::*;
 use mp4_atom::{
-    Avc1, Avcc, Codec, Ctts, CttsEntry, Edts, Elst, ElstEntry, FixedPoint, Hdlr, Mdhd, Mdia, Minf,
-    Mvhd, Stbl, Stco, Stsc, StscEntry, Stsd, Stss, Stsz, StszSamples, Stts, SttsEntry, Tkhd, Trak,
+    Avc1, Avcc, Codec, Ctts, CttsEntry, Edts, Elst, ElstEntry, FixedPoint, Hdlr, Jpeg, Mdhd, Mdia,
+    Minf, Mvhd, Stbl, Stco, Stsc, StscEntry, Stsd, Stss, Stsz, StszSamples, Stts, SttsEntry, Tkhd,
+    Trak,
 };
 use proptest::prelude::*;
 
@@ -213,6 +214,58 @@ fn tables_that_lie_are_errors_or_short() {
     nothing.stsd.codecs.clear();
     let read = Movie::read(&moov(nothing, Vec::new()));
     assert_eq!(read.unwrap_err(), Mp4Error::NoTracks);
+}
+
+/// A box with that in it.
+fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 8).unwrap();
+    [&length.to_be_bytes()[..], kind, body].concat()
+}
+
+#[test]
+fn boxes_that_nobody_needs_cost_nothing_whatever_they_claim() {
+    // Entries of no bytes: 4294967295 of them.
+    let endless = boxed(b"sgpd", b"\0\0\0\0roll\xFF\xFF\xFF\xFF");
+    // Boxes in one another, 200000 deep.
+    let mut deep = Vec::new();
+    for left in (1..=200_000_u32).rev() {
+        deep.extend((8 * left).to_be_bytes());
+        deep.extend(b"moov");
+    }
+    for odd in [endless, deep] {
+        let index = [moov(stbl(), Vec::new()), odd.clone()].concat();
+        let mut movie = Movie::read(&index).unwrap();
+        assert_eq!(samples(&mut movie).len(), 5);
+        let fragment = [boxed(b"mfhd", &[0; 8]), odd.clone()].concat();
+        assert_eq!(movie.read_fragment(&fragment, 0), Ok(Vec::new()));
+        // Inside of one that is needed.
+        let track = boxed(b"trak", &boxed(b"mdia", &odd));
+        let index = [moov(stbl(), Vec::new()), track].concat();
+        assert!(matches!(Movie::read(&index), Err(Mp4Error::Box(_))));
+    }
+}
+
+#[test]
+fn of_several_codecs_the_first_one_counts() {
+    let stills = || Codec::from(Jpeg::default());
+    let tracks = |codecs| {
+        let mut table = stbl();
+        table.stsd.codecs = codecs;
+        Movie::read(&moov(table, Vec::new())).map(|movie| movie.tracks().len())
+    };
+    assert_eq!(tracks(vec![avc(), stills()]), Ok(1));
+    assert_eq!(tracks(vec![stills(), avc()]), Err(Mp4Error::NoTracks));
+}
+
+#[test]
+fn what_is_longer_than_what_it_is_in_is_an_error() {
+    let mut index = moov(stbl(), Vec::new());
+    index[3] += 1;
+    assert!(Movie::read(&index).is_err());
+    assert_eq!(
+        Movie::read(b"\0\0\0\x09mvhd").unwrap_err(),
+        Mp4Error::BoxSize
+    );
 }
 
 proptest! {
