@@ -4,9 +4,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod log_lines;
+
 use std::fs::File;
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aqueduct::net::descriptors::raise_limit;
@@ -16,6 +17,7 @@ use aqueduct::telemetry::events::Callers;
 use aqueduct::telemetry::labels::StoreOperation;
 use aqueduct::telemetry::log::subscriber;
 use aqueduct::telemetry::{LogConfig, Metrics, Snapshot};
+use log_lines::Lines;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -23,20 +25,6 @@ use tokio::time::{Instant, timeout};
 
 /// Far above what the test's own scenery needs.
 const LIMIT: u64 = 256;
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 fn accept_errors(metrics: &Metrics) -> u64 {
     let page = metrics.render(&Snapshot::<StoreOperation> {
@@ -109,7 +97,7 @@ async fn descriptors_that_run_out_stop_nobody_who_is_in() {
         "{:?}",
         again.elapsed()
     );
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = lines.text();
     let complaints = text
         .lines()
         .filter(|line| line.contains("cannot be accepted"))

@@ -5,11 +5,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod gateway_parts;
+mod log_lines;
 mod session_peer;
 
-use std::io::{self, Write};
 use std::panic;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use aqueduct::egress::TargetState;
 use aqueduct::media::MediaKind;
@@ -17,20 +17,7 @@ use aqueduct::telemetry::labels::StoreOperation;
 use aqueduct::telemetry::log::subscriber;
 use aqueduct::telemetry::{LogConfig, Metrics, Snapshot, panics};
 use gateway_parts::{Gateway, Publisher, Setup, Target, Told, inter, rule, until};
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use log_lines::Lines;
 
 /// As the gateway watches; a failure of this test is printed all the same.
 fn watch_and_print(metrics: &Arc<Metrics>) {
@@ -106,7 +93,7 @@ async fn a_panic_ends_its_session_and_no_other() {
         push.phase().state == TargetState::Live
     })
     .await;
-    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let text = lines.text();
     let told: Vec<_> = text
         .lines()
         .filter(|line| line.contains("a task has panicked"))
