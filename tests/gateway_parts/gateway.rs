@@ -1,6 +1,6 @@
 //! The media path without its doors.
 
-use super::{Diary, Names, PATIENCE};
+use super::{Diary, Names, PATIENCE, Publisher, Target};
 use aqueduct::egress::attempt::Reach;
 use aqueduct::egress::gate::StartGate;
 use aqueduct::egress::plan::{Planner, plan};
@@ -166,6 +166,17 @@ impl Gateway {
     pub fn wish(&self, rules: impl IntoIterator<Item = Rule>) {
         let rules = RuleSet::new(rules.into_iter().map(Arc::new));
         self.rules.send_replace(rules);
+    }
+
+    /// Publishes `name`, which one rule relays to the target's `x`, until that has its first four tags. The publisher's stamps begin
+    /// at `at`, in milliseconds.
+    pub async fn relay(&self, target: &mut Target, name: &str, at: u32) -> Publisher {
+        self.wish([rule(1, &target.url("x"))]);
+        let mut publisher = Publisher::connect(self.address, name).await;
+        publisher.start(at).await;
+        target.publish().await;
+        target.tags(4).await;
+        publisher
     }
 
     /// The live stream `live/NAME`.

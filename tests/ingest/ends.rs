@@ -19,22 +19,12 @@ fn setup(window: u64) -> Setup {
     }
 }
 
-/// A publisher whose target has seen its first four tags.
-async fn live(gateway: &Gateway, target: &mut Target) -> Publisher {
-    gateway.wish([rule(1, &target.url("x"))]);
-    let mut publisher = Publisher::connect(gateway.address, "cam").await;
-    publisher.start(0).await;
-    target.publish().await;
-    target.tags(4).await;
-    publisher
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_sent_before_an_unpublish_arrives_before_the_goodbye() {
     for window in WINDOWS {
         let gateway = Gateway::start(setup(window)).await;
         let mut target = Target::open().await;
-        let mut publisher = live(&gateway, &mut target).await;
+        let mut publisher = gateway.relay(&mut target, "cam", 0).await;
         let mut all = Vec::new();
         for frame in 1..200 {
             all.extend(publisher.chunks(MediaKind::Video, frame * 40, &inter(frame)));
@@ -62,7 +52,7 @@ async fn what_was_sent_before_the_connection_was_lost_arrives_all_the_same() {
     for window in WINDOWS {
         let gateway = Gateway::start(setup(window)).await;
         let mut target = Target::open().await;
-        let mut publisher = live(&gateway, &mut target).await;
+        let mut publisher = gateway.relay(&mut target, "cam", 0).await;
         let mut all = Vec::new();
         for frame in 1..200 {
             all.extend(publisher.chunks(MediaKind::Video, frame * 40, &inter(frame)));
@@ -92,7 +82,7 @@ async fn a_clock_that_jumps_all_the_time_ends_the_publish_and_costs_no_frame() {
     for window in WINDOWS {
         let gateway = Gateway::start(setup(window)).await;
         let mut target = Target::open().await;
-        let mut publisher = live(&gateway, &mut target).await;
+        let mut publisher = gateway.relay(&mut target, "cam", 0).await;
         let mut all = Vec::new();
         for frame in 1..=11 {
             all.extend(publisher.chunks(MediaKind::Video, frame * 60_000, &inter(frame)));
@@ -218,7 +208,7 @@ async fn tags_of_no_bytes_and_of_one_are_no_reason_to_end() {
     for window in WINDOWS {
         let gateway = Gateway::start(setup(window)).await;
         let mut target = Target::open().await;
-        let mut publisher = live(&gateway, &mut target).await;
+        let mut publisher = gateway.relay(&mut target, "cam", 0).await;
         for byte in 0..=u8::MAX {
             for kind in [MediaKind::Video, MediaKind::Audio, MediaKind::Data] {
                 publisher.send(kind, 40, &[]).await;
@@ -249,7 +239,7 @@ async fn a_gateway_that_ends_tells_its_publishers_and_delivers_what_it_has() {
     for window in WINDOWS {
         let gateway = Gateway::start(setup(window)).await;
         let mut target = Target::open().await;
-        let mut publisher = live(&gateway, &mut target).await;
+        let mut publisher = gateway.relay(&mut target, "cam", 0).await;
         gateway.gate.drain.cancel();
         assert_eq!(
             publisher.told().await,

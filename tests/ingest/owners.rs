@@ -60,11 +60,7 @@ async fn a_publisher_with_another_key_is_refused_and_changes_nothing() {
     for window in WINDOWS {
         let gateway = Gateway::start(keyed(window)).await;
         let mut target = Target::open().await;
-        gateway.wish([rule(1, &target.url("x"))]);
-        let mut owner = Publisher::connect(gateway.address, "cam?key=first").await;
-        owner.start(0).await;
-        target.publish().await;
-        target.tags(4).await;
+        let mut owner = gateway.relay(&mut target, "cam?key=first", 0).await;
         for (name, code) in [
             ("cam?key=second", "NetStream.Publish.BadName"),
             ("cam?key=third", "NetStream.Publish.Denied"),
@@ -110,11 +106,7 @@ async fn a_kicked_publisher_is_told_and_its_targets_get_what_it_sent() {
     for window in WINDOWS {
         let gateway = Gateway::start(keyed(window)).await;
         let mut target = Target::open().await;
-        gateway.wish([rule(1, &target.url("x"))]);
-        let mut publisher = Publisher::connect(gateway.address, "cam?key=first").await;
-        publisher.start(0).await;
-        target.publish().await;
-        target.tags(4).await;
+        let mut publisher = gateway.relay(&mut target, "cam?key=first", 0).await;
         publisher.video(40, &key(100_000)).await;
         target.tags(1).await;
         gateway.stream("cam").unwrap().kick();
@@ -136,11 +128,7 @@ async fn a_kicked_publisher_is_told_and_its_targets_get_what_it_sent() {
 async fn a_publisher_that_was_taken_over_cannot_disturb_the_new_one() {
     let gateway = Gateway::start(keyed(10)).await;
     let mut target = Target::open().await;
-    gateway.wish([rule(1, &target.url("x"))]);
-    let mut old = Publisher::connect(gateway.address, "cam?key=first").await;
-    old.start(0).await;
-    target.publish().await;
-    target.tags(4).await;
+    let mut old = gateway.relay(&mut target, "cam?key=first", 0).await;
     let mut new = Publisher::connect(gateway.address, "cam?key=first").await;
     // Whatever the old one still sends is nobody's.
     for at in 1..100 {

@@ -142,11 +142,7 @@ async fn five_returns_are_one_publish_for_every_target() {
 async fn other_headers_come_before_the_keyframe_of_a_return() {
     let gateway = Gateway::start(setup(10)).await;
     let mut target = Target::open().await;
-    gateway.wish([rule(1, &target.url("x"))]);
-    let mut publisher = Publisher::connect(gateway.address, "cam?key=first").await;
-    publisher.start(5000).await;
-    target.publish().await;
-    target.tags(4).await;
+    let publisher = gateway.relay(&mut target, "cam?key=first", 5000).await;
     drop(publisher);
     lost(&gateway).await;
     let mut publisher = Publisher::connect(gateway.address, "cam?key=first").await;
@@ -261,11 +257,7 @@ async fn a_publisher_that_falls_silent_is_waited_for_and_then_given_up() {
 async fn a_connection_that_is_reset_is_a_loss_too() {
     let gateway = Gateway::start(setup(10)).await;
     let mut target = Target::open().await;
-    gateway.wish([rule(1, &target.url("x"))]);
-    let mut publisher = Publisher::connect(gateway.address, "cam?key=first").await;
-    publisher.start(0).await;
-    target.publish().await;
-    target.tags(4).await;
+    let publisher = gateway.relay(&mut target, "cam?key=first", 0).await;
     let tcp = publisher.into_tcp();
     let socket = socket2::SockRef::from(&tcp);
     socket.set_linger(Some(Duration::ZERO)).unwrap();

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::gateway_parts::{Gateway, Publisher, Setup, Target, inter, rule, soon};
+use crate::gateway_parts::{Gateway, Setup, Target, inter, soon};
 use crate::session_peer::Mouth;
 use crate::session_peer::publisher::connect_object;
 use aqueduct::media::MediaKind;
@@ -38,11 +38,7 @@ async fn gateway() -> Gateway {
 async fn sixty_thousand_nested_objects_end_their_own_connection_and_nothing_else() {
     let gateway = gateway().await;
     let mut target = Target::open().await;
-    gateway.wish([rule(1, &target.url("x"))]);
-    let mut publisher = Publisher::connect(gateway.address, "cam").await;
-    publisher.start(0).await;
-    target.publish().await;
-    target.tags(4).await;
+    let mut publisher = gateway.relay(&mut target, "cam", 0).await;
 
     let containers: [&[u8]; 4] = [
         b"\x03\x00\x01a",
@@ -89,11 +85,7 @@ async fn sixty_thousand_nested_objects_end_their_own_connection_and_nothing_else
 async fn a_publisher_s_nested_metadata_harms_nobody() {
     let gateway = gateway().await;
     let mut target = Target::open().await;
-    gateway.wish([rule(1, &target.url("x"))]);
-    let mut publisher = Publisher::connect(gateway.address, "cam").await;
-    publisher.start(0).await;
-    target.publish().await;
-    target.tags(4).await;
+    let mut publisher = gateway.relay(&mut target, "cam", 0).await;
     let name = b"\x02\x00\x0aonMetaData";
     let deep = [&name[..], &b"\x03\x00\x01a".repeat(60_000)].concat();
     // In AMF3's envelope it is decoded, and left out for what it is.
