@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::gateway::{Gateway, Site};
 use common::rml_publisher::RmlPublisher;
 use common::target::{Behaviour, End, Target};
-use common::{encoder, eventually, flv, media};
+use common::{encoder, flv, media};
 
 const KEYED: &str =
     "[[apps]]\nname = \"live\"\npublish_auth = \"key\"\npublish_keys = [\"first\", \"second\"]\n";
@@ -51,25 +51,14 @@ async fn a_wrong_key_is_refused_before_anything_is_relayed() {
         "nothing came through"
     );
 
-    let mut publisher = RmlPublisher::publish(gateway.rtmp, "live", "cam?key=second")
-        .await
-        .unwrap();
-    publisher
-        .send_tags(&flv::read(&media::h264_aac(3, 1)), 2.0)
-        .await
-        .unwrap();
-    let visit = eventually(
-        "the right key's stream is relayed",
-        Duration::from_secs(10),
-        || async {
-            target
-                .visits()
-                .into_iter()
-                .next()
-                .filter(|visit| visit.arrivals.len() > 20)
-        },
-    )
-    .await;
+    let _publisher = RmlPublisher::stream(gateway.rtmp, "cam?key=second", 3, 2.0).await;
+    let visit = target
+        .visit(
+            "the right key's stream is relayed",
+            Duration::from_secs(10),
+            |visit| visit.arrivals.len() > 20,
+        )
+        .await;
     assert_eq!(visit.name, "cam", "the publisher's key is not handed on");
 }
 
@@ -144,14 +133,11 @@ async fn ffmpeg_publishes_over_rtmps() {
     encoder::ffmpeg(Path::new("ffmpeg"), &source, &url)
         .succeed(Duration::from_secs(20))
         .await;
-    let visit = eventually("the push ends", Duration::from_secs(10), || async {
-        target
-            .visits()
-            .into_iter()
-            .next()
-            .filter(|visit| visit.end.is_some())
-    })
-    .await;
+    let visit = target
+        .visit("the push ends", Duration::from_secs(10), |visit| {
+            visit.end.is_some()
+        })
+        .await;
     assert_eq!(visit.end, Some(End::Closed));
     flv::assert_same_tracks("rtmps", &visit.tags(), &flv::read(&source));
 }

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use common::gateway::{Site, argument, command, run};
 use common::rml_publisher::RmlPublisher;
-use common::target::{Behaviour, End, Target};
-use common::{eventually, flv, media};
+use common::target::{Behaviour, Target};
+use common::{flv, media};
 
 fn error_text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -38,13 +38,7 @@ fn assert_refused(what: &str, output: &Output, code: i32, words: &[&str]) {
 
 fn serve_with(configuration: &str) -> (Site, Output) {
     let site = Site::with_configuration(configuration);
-    let output = command(&["serve", "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0"])
-        .arg("--config")
-        .arg(site.configuration_file())
-        .arg("--data")
-        .arg(site.data())
-        .output()
-        .unwrap();
+    let output = site.run_serve();
     (site, output)
 }
 
@@ -189,13 +183,7 @@ async fn a_target_that_is_our_own_listener_is_refused() {
     let (status, rule) = gateway
         .request(reqwest::Method::POST, "/v1/rules", Some(wish))
         .await;
-    let mut publisher = RmlPublisher::publish(gateway.rtmp, "live", "cam")
-        .await
-        .unwrap();
-    publisher
-        .send_tags(&flv::read(&media::h264_aac(3, 1)), 2.0)
-        .await
-        .unwrap();
+    let _publisher = RmlPublisher::stream(gateway.rtmp, "cam", 3, 2.0).await;
     if status.is_success() {
         let target = gateway
             .target_in(rule["id"].as_str().unwrap(), &["failed", "backing_off"])
@@ -221,35 +209,15 @@ async fn sigterm_drains_and_exits_0() {
     let gateway = Site::new("", "")
         .start_with(&["--relay", &target.url("app/key")])
         .await;
-    let mut publisher = RmlPublisher::publish(gateway.rtmp, "live", "cam")
-        .await
-        .unwrap();
-    publisher
-        .send_tags(&flv::read(&media::h264_aac(3, 1)), 4.0)
-        .await
-        .unwrap();
-    eventually("the push runs", Duration::from_secs(10), || async {
-        target
-            .visits()
-            .first()
-            .filter(|visit| visit.arrivals.len() > 20)
-            .map(|_| ())
-    })
-    .await;
+    let _publisher = RmlPublisher::stream(gateway.rtmp, "cam", 3, 4.0).await;
+    target
+        .visit("the push runs", Duration::from_secs(10), |visit| {
+            visit.arrivals.len() > 20
+        })
+        .await;
     gateway.sigterm();
     let (status, output) = gateway.wait(Duration::from_secs(15)).await;
     assert_eq!(status.code(), Some(0), "{output}");
     let visit = target.visits().remove(0);
-    assert_eq!(
-        visit.end,
-        Some(End::Closed),
-        "the target sees an orderly end"
-    );
-    assert!(
-        visit
-            .commands
-            .ends_with(&["FCUnpublish".to_owned(), "deleteStream".to_owned()]),
-        "{:?}",
-        visit.commands
-    );
+    visit.assert_goodbye();
 }

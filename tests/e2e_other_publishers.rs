@@ -12,7 +12,7 @@ use common::flv;
 use common::gateway::{Gateway, Site};
 use common::rml_publisher::RmlPublisher;
 use common::target::{Behaviour, Target, Visit};
-use common::{encoder, eventually, media, nginx::Nginx, packets};
+use common::{encoder, media, nginx::Nginx, packets};
 
 fn relay_everything(to: &str) -> Site {
     Site::new(
@@ -23,14 +23,11 @@ fn relay_everything(to: &str) -> Site {
 
 /// The one visit of a target, once it has ended.
 async fn only_visit(target: &Target) -> Visit {
-    eventually("the push ends", Duration::from_secs(15), || async {
-        target
-            .visits()
-            .into_iter()
-            .next()
-            .filter(|visit| visit.end.is_some())
-    })
-    .await;
+    target
+        .visit("the push ends", Duration::from_secs(15), |visit| {
+            visit.end.is_some()
+        })
+        .await;
     let mut visits = target.visits();
     assert_eq!(visits.len(), 1, "one connection for one stream");
     visits.remove(0)

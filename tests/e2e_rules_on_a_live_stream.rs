@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use common::flv::{self, Tag};
 use common::gateway::Site;
-use common::target::{Arrival, Behaviour, End, Target};
+use common::target::{Arrival, Behaviour, Target};
 use common::{encoder, eventually, media};
 
 /// The `n`th keyframe that a target was sent.
@@ -73,41 +73,24 @@ async fn a_new_rule_starts_with_the_cached_gop_and_a_deleted_one_ends_alone() {
         "it is the cached one"
     );
 
-    let visit = eventually(
-        "the deleted rule's push ends",
-        Duration::from_secs(5),
-        || async {
-            ended
-                .visits()
-                .into_iter()
-                .next()
-                .filter(|visit| visit.end.is_some())
-        },
-    )
-    .await;
-    assert_eq!(visit.end, Some(End::Closed), "in order, not with a reset");
-    assert!(
-        visit
-            .commands
-            .ends_with(&["FCUnpublish".to_owned(), "deleteStream".to_owned()]),
-        "{:?}",
-        visit.commands
-    );
+    let visit = ended
+        .visit(
+            "the deleted rule's push ends",
+            Duration::from_secs(5),
+            |visit| visit.end.is_some(),
+        )
+        .await;
+    visit.assert_goodbye();
 
     publisher.succeed(Duration::from_secs(30)).await;
     for (what, target) in [("standing", &standing), ("late", &late)] {
-        let visit = eventually(
-            "the push ends with the stream",
-            Duration::from_secs(10),
-            || async {
-                target
-                    .visits()
-                    .into_iter()
-                    .next()
-                    .filter(|visit| visit.end.is_some())
-            },
-        )
-        .await;
+        let visit = target
+            .visit(
+                "the push ends with the stream",
+                Duration::from_secs(10),
+                |visit| visit.end.is_some(),
+            )
+            .await;
         assert_eq!(target.visits().len(), 1, "{what}: one connection");
         assert_opens_with_headers(what, &visit.tags());
         flv::assert_same_tracks(what, &visit.tags(), &sent);

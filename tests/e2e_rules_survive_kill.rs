@@ -11,7 +11,6 @@ use std::time::Duration;
 use common::gateway::{Gateway, Site};
 use common::rml_publisher::RmlPublisher;
 use common::target::{Behaviour, Target};
-use common::{eventually, flv, media};
 
 async fn rule_ids(gateway: &Gateway) -> BTreeSet<String> {
     gateway
@@ -68,21 +67,12 @@ async fn creation_and_deletion_both_survive_kill_9() {
 
     let gateway = site.start().await;
     assert_eq!(rule_ids(&gateway).await, expected);
-    let mut publisher = RmlPublisher::publish(gateway.rtmp, "live", "cam")
-        .await
-        .unwrap();
-    publisher
-        .send_tags(&flv::read(&media::h264_aac(3, 1)), 2.0)
-        .await
-        .unwrap();
-    eventually("the kept rule pushes", Duration::from_secs(10), || async {
-        kept_target
-            .visits()
-            .first()
-            .filter(|visit| visit.arrivals.len() > 50)
-            .map(|_| ())
-    })
-    .await;
+    let _publisher = RmlPublisher::stream(gateway.rtmp, "cam", 3, 2.0).await;
+    kept_target
+        .visit("the kept rule pushes", Duration::from_secs(10), |visit| {
+            visit.arrivals.len() > 50
+        })
+        .await;
     assert!(
         deleted_target.visits().is_empty(),
         "the deleted rule does not return"

@@ -85,14 +85,11 @@ async fn creat_starts_a_push_and_delete_ends_it() {
         )
         .await,
     );
-    eventually("the push runs", Duration::from_secs(5), || async {
-        target
-            .visits()
-            .first()
-            .filter(|visit| visit.arrivals.len() > 20)
-            .map(|_| ())
-    })
-    .await;
+    target
+        .visit("the push runs", Duration::from_secs(5), |visit| {
+            visit.arrivals.len() > 20
+        })
+        .await;
     let rules = gateway.rules().await;
     assert_eq!(
         (rules.len(), &rules[0]["origin"]),
@@ -134,14 +131,11 @@ async fn creat_starts_a_push_and_delete_ends_it() {
         )
         .await,
     );
-    let visit = eventually("the push ends", Duration::from_secs(5), || async {
-        target
-            .visits()
-            .into_iter()
-            .next()
-            .filter(|visit| visit.end.is_some())
-    })
-    .await;
+    let visit = target
+        .visit("the push ends", Duration::from_secs(5), |visit| {
+            visit.end.is_some()
+        })
+        .await;
     assert_eq!(
         (visit.name.as_str(), visit.end),
         ("name?sign=1", Some(End::Closed))

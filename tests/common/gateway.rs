@@ -113,6 +113,17 @@ impl Site {
         self.await_start(command).await
     }
 
+    /// Runs `serve` here to its end, which it comes to by itself.
+    pub fn run_serve(&self) -> Output {
+        command(&["serve", "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0"])
+            .arg("--config")
+            .arg(self.configuration_file())
+            .arg("--data")
+            .arg(self.data())
+            .output()
+            .unwrap()
+    }
+
     /// Starts the binary without any argument, in the site's directory.
     pub async fn start_bare(&self) -> Gateway {
         let mut command = command(&[]);

@@ -14,7 +14,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::flv::{AUDIO, Tag, VIDEO};
+use super::flv::{self, AUDIO, Tag, VIDEO};
+use super::media;
 
 /// A publisher whose publish was accepted.
 pub struct RmlPublisher {
@@ -58,6 +59,14 @@ impl RmlPublisher {
             })
             .await?;
         Ok(publisher)
+    }
+
+    /// Publishes `name` to the app `live`, and sends so many seconds of H.264 and AAC, `pace` times as fast as real time.
+    pub async fn stream(gateway: SocketAddr, name: &str, seconds: u32, pace: f64) -> RmlPublisher {
+        let mut publisher = Self::publish(gateway, "live", name).await.unwrap();
+        let tags = flv::read(&media::h264_aac(seconds, 1));
+        publisher.send_tags(&tags, pace).await.unwrap();
+        publisher
     }
 
     /// Sends metadata of its own, then the audio and video tags, `pace` times as fast as real time.

@@ -93,6 +93,19 @@ impl Target {
         format!("rtmp://{}/{rest}", self.address)
     }
 
+    /// The first connection, once it is as it should be.
+    pub async fn visit(
+        &self,
+        what: &str,
+        within: Duration,
+        wanted: impl Fn(&Visit) -> bool,
+    ) -> Visit {
+        super::eventually(what, within, || async {
+            self.visits().into_iter().next().filter(&wanted)
+        })
+        .await
+    }
+
     /// All connections so far.
     pub fn visits(&self) -> Vec<Visit> {
         self.visits.lock().unwrap().clone()

@@ -34,6 +34,14 @@ pub struct Visit {
 }
 
 impl Visit {
+    /// # Panics
+    /// Where the gateway went without FCUnpublish and deleteStream, or the connection broke.
+    pub fn assert_goodbye(&self) {
+        assert_eq!(self.end, Some(End::Closed), "in order, not with a reset");
+        let goodbye = ["FCUnpublish".to_owned(), "deleteStream".to_owned()];
+        assert!(self.commands.ends_with(&goodbye), "{:?}", self.commands);
+    }
+
     /// The tags without their times of arrival.
     pub fn tags(&self) -> Vec<Tag> {
         self.arrivals

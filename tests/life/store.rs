@@ -1,6 +1,6 @@
 //! A store that cannot be trusted stops the start: a gateway without the rules that somebody made would be silence on all CDNs.
 
-use super::common::gateway::{Site, command};
+use super::common::gateway::Site;
 use std::path::Path;
 
 #[tokio::test]
@@ -29,13 +29,7 @@ async fn a_damaged_or_newer_store_stops_the_start_with_its_name() {
         let file = site.data().join("rules.db");
         damage(&file);
         let before = std::fs::read(&file).unwrap();
-        let output = command(&["serve", "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0"])
-            .arg("--config")
-            .arg(site.configuration_file())
-            .arg("--data")
-            .arg(site.data())
-            .output()
-            .unwrap();
+        let output = site.run_serve();
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{text}");
         assert!(text.contains(words), "{words}: {text}");
