@@ -3,7 +3,7 @@
 
 use std::io::IoSlice;
 
-use aqueduct::rtmp::chunk::{Header, Outbox, Reader, write};
+use aqueduct::rtmp::chunk::{Header, Outbox, Reader, rewrite_header, write};
 use aqueduct::rtmp::limits::CHUNK_SIZE_MIN;
 use aqueduct::rtmp::message::{Message, MessageType};
 use bytes::{Bytes, BytesMut};
@@ -150,6 +150,33 @@ fn read_in_pieces(bytes: &[u8], mut ends: Vec<usize>) -> Vec<Message> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn a_header_is_written_over_where_the_other_one_is_as_long(
+        payload in prop::collection::vec(any::<u8>(), 0..2000),
+        stamps in (timestamp(), timestamp()),
+        stream_ids in any::<(u32, u32)>(),
+        chunk_size in prop_oneof![1_u32..10, 100_u32..3000],
+    ) {
+        let header = |timestamp, stream_id| Header {
+            csid: 6,
+            timestamp,
+            length: payload.len() as u32,
+            type_id: 9,
+            stream_id,
+        };
+        let laid = |header| {
+            let mut bytes = BytesMut::new();
+            write(&mut bytes, header, &payload, chunk_size);
+            bytes
+        };
+        let (before, after) = (header(stamps.0, stream_ids.0), header(stamps.1, stream_ids.1));
+        let mut message = laid(before);
+        let is_extended = |stamp: u32| stamp >= 0xFF_FFFF;
+        let fits = rewrite_header(&mut message, after, chunk_size);
+        prop_assert_eq!(fits, is_extended(stamps.0) == is_extended(stamps.1));
+        prop_assert_eq!(message, laid(if fits { after } else { before }));
+    }
 
     #[test]
     fn interleaved_messages_are_read_whatever_the_pieces(

@@ -1,13 +1,14 @@
 //! What is fresh, as it goes over the wire: composed once for all targets that are to have the very same bytes.
 //!
-//! Targets of a stream that began at the same frame, with the same chunk size and message stream, differ in nothing. One write
-//! of one piece costs the kernel less than one of a dozen, and the composing is paid once.
+//! Targets of a stream that began at the same frame, with the same chunk size and message stream, differ in nothing; those that began
+//! at another one differ in a few bytes of each message, which are written over. One write of one piece costs the kernel less than
+//! one of a dozen, and the composing is paid once.
 
 use crate::media::{Class, MediaKind, Tag};
-use crate::relay::Fresh;
-use crate::rtmp::chunk;
+use crate::relay::{Fresh, Stream};
+use crate::rtmp::chunk::{self, Header};
 use crate::rtmp::session::client::MediaFraming;
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use std::cell::RefCell;
 
 /// The longest piece that is composed, in payload bytes: three times what 50 Mbit/s bring in a beat of 100 ms. More than that is
@@ -22,24 +23,32 @@ const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0d@setDataFrame";
 
 thread_local! {
     /// Where this thread composes, for one stream after the other: what one has touched is in the cache for the next.
-    static ROOM: RefCell<BytesMut> = RefCell::default();
+    static ROOM: RefCell<Room> = RefCell::default();
+}
+
+#[derive(Default)]
+struct Room {
+    bytes: BytesMut,
+    /// Where each message ends.
+    ends: Vec<usize>,
 }
 
 /// The last piece that was composed, and for whom.
-#[derive(Debug)]
 pub(super) struct Composed<'a> {
+    stream: &'a Stream,
     fresh: &'a Fresh,
     of: Option<(i64, MediaFraming)>,
-    bytes: BytesMut,
+    room: Room,
 }
 
 impl<'a> Composed<'a> {
-    /// Nothing yet, of what is fresh.
-    pub(super) fn of(fresh: &'a Fresh) -> Self {
+    /// Nothing yet, of what is fresh in the stream.
+    pub(super) fn of(stream: &'a Stream, fresh: &'a Fresh) -> Self {
         Self {
+            stream,
             fresh,
             of: None,
-            bytes: ROOM.take(),
+            room: ROOM.take(),
         }
     }
 
@@ -48,43 +57,85 @@ impl<'a> Composed<'a> {
         self.fresh
     }
 
-    /// All of it for a target that began at `base`; none where it is too much to be copied.
-    pub(super) fn image(&mut self, base: i64, framing: MediaFraming) -> Option<&[u8]> {
-        if self.fresh.bytes() > COMPOSED_BYTES_MAX {
-            return None;
+    /// Makes it the piece for a target that began at `base`; false where that is too much to be copied, or is not in the ring any more.
+    pub(super) fn compose_for(&mut self, base: i64, framing: MediaFraming) -> bool {
+        let of = Some((base, framing));
+        if self.of == of {
+            return true;
         }
-        if self.of != Some((base, framing)) {
-            self.compose(base, framing);
-            self.of = Some((base, framing));
-        }
-        Some(&self.bytes)
+        let is_alike = self
+            .of
+            .is_some_and(|(_, before)| before.chunk_size == framing.chunk_size);
+        let is_composed = (is_alike && self.rewrite_headers(base, framing))
+            || (self.fresh.bytes() <= COMPOSED_BYTES_MAX && self.compose(base, framing));
+        self.of = of.filter(|_| is_composed);
+        is_composed
     }
 
-    fn compose(&mut self, base: i64, framing: MediaFraming) {
-        self.bytes.clear();
-        for (tag, at) in self.fresh.stamped(base) {
-            let payload = payload_towards_ingest(tag);
-            // The chunk reader bounds a message far below 4 GiB.
-            let header = framing.header(tag.shape.track.kind, at, payload.len() as u32);
-            chunk::write(&mut self.bytes, header, &payload, framing.chunk_size);
-        }
+    /// All that is fresh, for whom it was last composed.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.room.bytes
+    }
+
+    /// What is fresh, tag by tag; see [`Stream::stamped`].
+    pub(super) fn stamped(&self, base: i64, sink: impl FnMut(&Tag, u32)) -> bool {
+        self.stream.stamped(self.fresh, base, sink)
+    }
+
+    fn compose(&mut self, base: i64, framing: MediaFraming) -> bool {
+        let Room { bytes, ends } = &mut self.room;
+        bytes.clear();
+        ends.clear();
+        self.stream.stamped(self.fresh, base, |tag, at| {
+            let told = as_told(tag);
+            let payload = told.as_deref().unwrap_or(&tag.payload);
+            let header = header(framing, tag, at, payload.len());
+            chunk::write(bytes, header, payload, framing.chunk_size);
+            ends.push(bytes.len());
+        })
+    }
+
+    /// Where another target differs in its times and its message stream alone, the payloads stay as they were laid.
+    fn rewrite_headers(&mut self, base: i64, framing: MediaFraming) -> bool {
+        let Room { bytes, ends } = &mut self.room;
+        let (mut ends, mut from, mut fits) = (ends.iter(), 0, true);
+        let is_there = self.stream.stamped(self.fresh, base, |tag, at| {
+            let to = ends.next().copied().unwrap_or(from);
+            let header = header(framing, tag, at, told_bytes(tag));
+            let message = bytes.get_mut(from..to).unwrap_or_default();
+            fits = fits && chunk::rewrite_header(message, header, framing.chunk_size);
+            from = to;
+        });
+        is_there && fits
     }
 }
 
 impl Drop for Composed<'_> {
     fn drop(&mut self) {
-        if self.bytes.capacity() <= ROOM_BYTES_KEPT {
-            ROOM.set(std::mem::take(&mut self.bytes));
+        if self.room.bytes.capacity() <= ROOM_BYTES_KEPT {
+            ROOM.set(std::mem::take(&mut self.room));
         }
     }
 }
 
-/// A tag's bytes as an ingest takes them, shared but for metadata, which an ingest is told to keep.
-pub(super) fn payload_towards_ingest(tag: &Tag) -> Bytes {
-    match tag.shape.class {
-        Class::Metadata if tag.shape.track.kind == MediaKind::Data => {
-            Bytes::from([SET_DATA_FRAME, &tag.payload].concat())
-        }
-        _ => tag.payload.clone(),
+fn header(framing: MediaFraming, tag: &Tag, at: u32, length: usize) -> Header {
+    // The chunk reader bounds a message far below 4 GiB.
+    framing.header(tag.shape.track.kind, at, length as u32)
+}
+
+/// What an ingest is given in place of a tag's payload: metadata, which it is told to keep.
+pub(super) fn as_told(tag: &Tag) -> Option<Vec<u8>> {
+    is_told(tag).then(|| [SET_DATA_FRAME, &tag.payload].concat())
+}
+
+/// How long that is, or the payload, in bytes.
+fn told_bytes(tag: &Tag) -> usize {
+    match is_told(tag) {
+        true => SET_DATA_FRAME.len() + tag.payload.len(),
+        false => tag.payload.len(),
     }
+}
+
+fn is_told(tag: &Tag) -> bool {
+    tag.shape.class == Class::Metadata && tag.shape.track.kind == MediaKind::Data
 }

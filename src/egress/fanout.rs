@@ -53,11 +53,11 @@ impl<W> Fanout<W> {
 }
 
 impl<W: Wire> Outflow for Fanout<W> {
-    fn flow(&self, fresh: &Fresh, from: usize) -> Option<usize> {
+    fn flow(&self, stream: &Stream, fresh: &Fresh, from: usize) -> Option<usize> {
         let mut sent = Sent::default();
         let next = {
             let lines = self.lock();
-            let mut composed = Composed::of(fresh);
+            let mut composed = Composed::of(stream, fresh);
             // One that came or left meanwhile shifts the others. Who is left out so is a beat late, and who is asked twice has
             // nothing to send.
             let end = lines.len().min(from + LINES_PER_TURN);

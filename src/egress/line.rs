@@ -3,12 +3,12 @@
 //! A target that keeps up is served on the producer's turn: one write a beat, and nobody is woken. Where its socket takes no
 //! more, or it has to be given something of its own, the push's task serves it until it has caught up again.
 
-use super::composed::{Composed, payload_towards_ingest};
+use super::composed::{Composed, as_told};
 use super::lag::Flight;
 use super::transport::Wire;
 use crate::media::Tag;
 use crate::relay::limits::DRAIN_BYTES;
-use crate::relay::{Consumer, Drained, Fresh, Lag, LeftOut, Mode, Recycle};
+use crate::relay::{Consumer, Drained, Lag, LeftOut, Mode, Recycle};
 use crate::rtmp::chunk::Outbox;
 use crate::rtmp::session::client::MediaFraming;
 use bytes::BytesMut;
@@ -272,11 +272,10 @@ impl<W: Wire> Ends<W> {
 
     /// Sends what is fresh; says whether nothing is left to be done.
     fn send(&mut self, composed: &mut Composed<'_>) -> io::Result<(Sent, bool)> {
-        let fresh = composed.fresh();
-        if let Some(base) = self.consumer.in_step(fresh)
-            && let Some(bytes) = composed.image(base, self.framing)
+        if let Some(base) = self.consumer.in_step(composed.fresh())
+            && composed.compose_for(base, self.framing)
         {
-            return self.send_composed(fresh, base, bytes);
+            return self.send_composed(composed, base);
         }
         let drained = self.refill();
         let task = self.task.clone();
@@ -285,12 +284,8 @@ impl<W: Wire> Ends<W> {
     }
 
     /// Sends what all that are in step get, in one write. What the socket does not take of it is queued.
-    fn send_composed(
-        &mut self,
-        fresh: &Fresh,
-        base: i64,
-        bytes: &[u8],
-    ) -> io::Result<(Sent, bool)> {
+    fn send_composed(&mut self, composed: &Composed<'_>, base: i64) -> io::Result<(Sent, bool)> {
+        let (fresh, bytes) = (composed.fresh(), composed.bytes());
         let written = match self.wire.try_write(bytes) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => written,
@@ -301,10 +296,13 @@ impl<W: Wire> Ends<W> {
         self.consumer.keep_step(fresh);
         self.count(bytes.len(), fresh.frames(), fresh.newest_dts());
         if written < bytes.len() {
-            for (tag, at) in fresh.stamped(base) {
-                push_tag(&mut self.outbox, self.framing, tag, at);
+            let (outbox, framing) = (&mut self.outbox, self.framing);
+            if composed.stamped(base, |tag, at| push_tag(outbox, framing, tag, at)) {
+                outbox.advance(written);
+            } else {
+                // What has begun is ended, from wherever it can be had.
+                outbox.push_control(bytes.get(written..).unwrap_or_default());
             }
-            self.outbox.advance(written);
         }
         let mut nobody = Context::from_waker(Waker::noop());
         let flushed = Pin::new(&mut self.wire).poll_flush(&mut nobody)?;
@@ -531,7 +529,10 @@ fn is_later(error: &io::Error) -> bool {
 
 /// One tag as the target gets it: header bytes of its own, the payload shared.
 fn push_tag(outbox: &mut Outbox, framing: MediaFraming, tag: &Tag, at: u32) {
-    let payload = payload_towards_ingest(tag);
+    let payload = match as_told(tag) {
+        Some(told) => told.into(),
+        None => tag.payload.clone(),
+    };
     // The chunk reader bounds a message far below 4 GiB.
     let length = payload.len() as u32;
     outbox.push(framing.header(tag.shape.track.kind, at, length), payload);

@@ -1,28 +1,27 @@
 //! The way out of a stream: what was appended, and who carries it on while it is fresh.
 
-use super::cursor::stamp;
-use super::ring::LineupId;
+use super::ring::{LineupId, Ring};
+use super::stream::Stream;
 use crate::media::{Class, MediaKind, Tag};
-
-/// Tags that there is room for from one beat to the next; a beat brings a handful.
-const TAGS_KEPT: usize = 64;
 
 /// Whoever carries a stream's tags to its targets on the producer's own turn.
 ///
 /// A target that keeps up so costs its stream no wake-up. Targets that cannot take what is there now are served by their own
 /// tasks, from the ring.
 pub trait Outflow: Send + Sync {
-    /// Serves some targets, those from number `from` on, with what was appended, at least one tag; says from where to go on, if there are more.
-    /// Neither waits nor takes long, and the stream's lock is not held.
-    fn flow(&self, fresh: &Fresh, from: usize) -> Option<usize>;
+    /// Serves some targets of the stream, those from number `from` on, with what was appended, at least one tag; says from where to go on,
+    /// if there are more. Neither waits nor takes long, and the stream's lock is not held.
+    fn flow(&self, stream: &Stream, fresh: &Fresh, from: usize) -> Option<usize>;
 }
 
-/// What was appended to a ring since its targets were last served, in order and without gaps.
-#[derive(Debug, Default)]
+/// What was appended to a ring since its targets were last served, in order and without gaps. It holds no tags, which stay where they are:
+/// a second hold on a payload would cost it an allocation, and the ring alone decides how long it lives. [`Stream::stamped`] gives them.
+#[derive(Clone, Copy, Debug)]
 pub struct Fresh {
     from: u64,
+    end: u64,
     lineup: LineupId,
-    tags: Vec<Tag>,
+    newest_dts: Option<i64>,
     oldest_audio: i64,
     has_pictures: bool,
     frames: u64,
@@ -30,27 +29,25 @@ pub struct Fresh {
 }
 
 impl Fresh {
-    /// Nothing yet, from a place of the ring on whose newest codecs are these.
-    pub(super) fn begin(&mut self, from: u64, lineup: LineupId) {
-        *self = Self {
+    /// What a ring has from this place on.
+    pub(super) fn of(ring: &Ring, from: u64) -> Self {
+        let mut fresh = Self {
             from,
-            lineup,
+            end: from,
+            lineup: ring.lineup(),
+            newest_dts: None,
             oldest_audio: i64::MAX,
             has_pictures: false,
             frames: 0,
             bytes: 0,
-            tags: std::mem::take(&mut self.tags),
         };
+        while let Some(tag) = ring.at(fresh.end) {
+            fresh.push(tag);
+        }
+        fresh
     }
 
-    /// The same room, empty: the ring alone decides how long a payload lives.
-    pub(super) fn cleared(mut self) -> Self {
-        self.tags.clear();
-        self.tags.shrink_to(TAGS_KEPT);
-        self
-    }
-
-    pub(super) fn push(&mut self, tag: &Tag) {
+    fn push(&mut self, tag: &Tag) {
         match (tag.shape.track.kind, tag.shape.class) {
             (_, Class::Audio) => self.oldest_audio = self.oldest_audio.min(tag.dts),
             (MediaKind::Video, class) => self.has_pictures |= class.is_frame(),
@@ -58,7 +55,8 @@ impl Fresh {
         }
         self.frames += u64::from(tag.shape.class.is_frame());
         self.bytes += tag.payload.len();
-        self.tags.push(tag.clone());
+        self.newest_dts = Some(tag.dts);
+        self.end += 1;
     }
 
     /// The place of the first tag.
@@ -73,12 +71,12 @@ impl Fresh {
 
     /// The place behind the last tag.
     pub fn end(&self) -> u64 {
-        self.from + self.tags.len() as u64
+        self.end
     }
 
     /// Whether nothing was appended.
     pub fn is_empty(&self) -> bool {
-        self.tags.is_empty()
+        self.end == self.from
     }
 
     /// Payload bytes of all tags.
@@ -93,13 +91,7 @@ impl Fresh {
 
     /// The time of the newest tag, in milliseconds on the stream's clock.
     pub fn newest_dts(&self) -> Option<i64> {
-        self.tags.last().map(|tag| tag.dts)
-    }
-
-    /// The tags with their time for a target whose first frame was at `base`; see [`Cursor`](super::cursor::Cursor).
-    pub fn stamped(&self, base: i64) -> impl Iterator<Item = (&Tag, u32)> {
-        let tags = self.tags.iter();
-        tags.map(move |tag| (tag, stamp(tag.dts, base)))
+        self.newest_dts
     }
 
     /// Whether no audio is from before `base`.

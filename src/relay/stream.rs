@@ -10,13 +10,14 @@ pub use producer::{Batch, Producer};
 pub use standby::InputSight;
 
 use super::claim::Claim;
-use super::cursor::Cursor;
+use super::cursor::{Cursor, stamp};
 use super::headers::Headers;
 use super::hold::{End, Hold, Presence};
 use super::intake::Intake;
 use super::outflow::{Fresh, Outflow};
 use super::ring::RingLimits;
 use super::status::{Publisher, StreamSnapshot};
+use crate::media::Tag;
 use crate::media::timeline::GapPolicy;
 use crate::rule::{Role, StreamKey};
 use futures::FutureExt;
@@ -59,8 +60,6 @@ struct Shared {
     intake: Intake,
     /// The place up to which the outflow was shown what was appended.
     delivered: u64,
-    /// Room for what it is shown next.
-    fresh: Fresh,
     /// The input on the air, or the one that is waited for.
     seat: Seat,
     /// The other one, while it is there.
@@ -92,7 +91,6 @@ impl Stream {
             shared: Mutex::new(Shared {
                 intake: Intake::new(limits, gap),
                 delivered: 0,
-                fresh: Fresh::default(),
                 seat: Seat::new(role, 0, claim),
                 standby: None,
                 epochs: 0,
@@ -171,6 +169,20 @@ impl Stream {
     /// From now on what is appended goes to this outflow, too. A stream keeps the first one that it is given.
     pub fn flow_to(&self, outflow: Arc<dyn Outflow>) {
         let _ = self.outflow.set(outflow);
+    }
+
+    /// Gives `sink` the tags of what is fresh with their time for a target whose first frame was at `base`; see
+    /// [`Cursor`](super::cursor::Cursor). The stream's lock is held meanwhile. False where the ring has let go of some, which happens only
+    /// where another publisher has filled it since.
+    pub fn stamped(&self, fresh: &Fresh, base: i64, mut sink: impl FnMut(&Tag, u32)) -> bool {
+        let shared = self.lock();
+        let ring = &shared.intake.ring;
+        if ring.first() > fresh.from() {
+            return false;
+        }
+        let tags = (fresh.from()..fresh.end()).map_while(|place| ring.at(place));
+        tags.for_each(|tag| sink(tag, stamp(tag.dts, base)));
+        true
     }
 
     /// Completes when the stream is appended to or ends. Create it, and `enable` it, before the [`Consumer::drain`] whose end
@@ -272,12 +284,11 @@ impl Stream {
         let fresh = self.lock().freshen();
         let mut from = (!fresh.is_empty()).then_some(0);
         while let Some(at) = from {
-            from = outflow.flow(&fresh, at);
+            from = outflow.flow(self, &fresh, at);
             if from.is_some() {
                 between().await;
             }
         }
-        self.lock().fresh = fresh.cleared();
     }
 
     /// What [`Producer::deliver`] does, in one go, for the few tags that had waited for a header when their publisher went.
@@ -295,16 +306,9 @@ impl Stream {
 impl Shared {
     /// What was appended since the last time.
     fn freshen(&mut self) -> Fresh {
-        let mut fresh = std::mem::take(&mut self.fresh);
         let ring = &self.intake.ring;
-        let from = self.delivered.max(ring.first());
-        fresh.begin(from, ring.lineup());
-        for place in from..ring.end() {
-            if let Some(tag) = ring.at(place) {
-                fresh.push(tag);
-            }
-        }
-        self.delivered = ring.end();
+        let fresh = Fresh::of(ring, self.delivered.max(ring.first()));
+        self.delivered = fresh.end();
         fresh
     }
 

@@ -75,17 +75,11 @@ impl Connection {
                 biased;
                 () = read_on => {}
                 // What has arrived meanwhile is read before it is judged.
-                interruption = interruptions.next() => {
-                    if let Some(Interruption::Silent) = interruption {
-                        interruptions.push(silent(&silence));
-                    }
+                interruption = interruptions.next() => match interruption {
+                    Some(Interruption::Dismissed) => return gone(producer),
+                    Some(Interruption::Drained) => return Ended::ShuttingDown,
+                    Some(Interruption::Silent) | None => interruptions.push(silent(&silence)),
                 }
-            }
-            if producer.is_superseded() {
-                return gone(producer);
-            }
-            if drain.is_cancelled() {
-                return Ended::ShuttingDown;
             }
             received = Received::default();
             now = Instant::now();
@@ -251,10 +245,11 @@ enum Left {
     More,
 }
 
-/// What ends a publish from outside, or has it looked at.
+/// What ends a publish from outside, or has it looked at. Nobody asks for it: whatever it is wakes the publish.
 #[derive(Clone, Copy)]
 enum Interruption {
     Dismissed,
+    Drained,
     Silent,
 }
 
@@ -264,10 +259,11 @@ fn interruptions<'a>(
     drain: &'a CancellationToken,
     silence: &Silence,
 ) -> FuturesUnordered<BoxFuture<'a, Interruption>> {
-    let dismissed = |()| Interruption::Dismissed;
+    let dismissed = producer.superseded();
+    let drained = drain.cancelled();
     FuturesUnordered::from_iter([
-        producer.superseded().map(dismissed).boxed(),
-        drain.cancelled().map(dismissed).boxed(),
+        dismissed.map(|()| Interruption::Dismissed).boxed(),
+        drained.map(|()| Interruption::Drained).boxed(),
         silent(silence),
     ])
 }

@@ -14,7 +14,7 @@ mod writer;
 pub use error::ChunkError;
 pub use outbox::Outbox;
 pub use reader::Reader;
-pub use writer::{Header, write};
+pub use writer::{Header, rewrite_header, write};
 
 /// Value of a 3-byte timestamp field which says that the timestamp stands in four bytes behind the header.
 const TIMESTAMP_EXTENDED: u32 = 0x00FF_FFFF;

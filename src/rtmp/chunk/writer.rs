@@ -116,6 +116,34 @@ pub fn write(out: &mut BytesMut, header: Header, payload: &[u8], chunk_size: u32
     }
 }
 
+/// Puts another header on one message that [`write()`] has laid into `message`; the payload stays where it is. False where it does not
+/// fit, because one of the two timestamps is an extended one and the other is not.
+///
+/// `header.csid` and `header.length`, and the chunk size, must be those that the message was written with.
+pub fn rewrite_header(message: &mut [u8], header: Header, chunk_size: u32) -> bool {
+    let framing = Framing::new(header);
+    let chunk = payload_bytes(chunk_size);
+    let payload = header.length as usize;
+    let separators = payload.saturating_sub(1) / chunk;
+    let (head, separator) = (framing.head(), framing.separator());
+    if message.len() != head.len() + payload + separators * separator.len() {
+        return false;
+    }
+    let (first, others) = message.split_at_mut(head.len() + payload.min(chunk));
+    let heads = first.chunks_mut(head.len()).take(1);
+    heads.for_each(|place| place.copy_from_slice(head));
+    // One of a single byte says nothing but the chunk stream.
+    if separator.len() > 1 {
+        for place in others.chunks_mut(separator.len() + chunk) {
+            place
+                .iter_mut()
+                .zip(separator)
+                .for_each(|(to, &byte)| *to = byte);
+        }
+    }
+    true
+}
+
 /// Payload bytes of a full chunk: at least one, and no more than a message can have.
 pub(super) fn payload_bytes(chunk_size: u32) -> usize {
     chunk_size.clamp(1, MESSAGE_LENGTH_MAX) as usize

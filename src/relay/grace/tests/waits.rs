@@ -235,7 +235,7 @@ async fn a_pause_is_left_out_or_kept_as_the_terms_have_it() {
 struct Shown(std::sync::Mutex<Vec<u64>>);
 
 impl crate::relay::Outflow for Shown {
-    fn flow(&self, fresh: &crate::relay::Fresh, _: usize) -> Option<usize> {
+    fn flow(&self, _: &Stream, fresh: &crate::relay::Fresh, _: usize) -> Option<usize> {
         self.0.lock().unwrap().extend(fresh.from()..fresh.end());
         None
     }
