@@ -5,6 +5,7 @@
 mod args;
 mod check;
 mod completions;
+mod figures;
 mod gateway;
 mod healthcheck;
 mod output;
