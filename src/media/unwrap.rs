@@ -15,7 +15,8 @@ pub struct Unwrap {
 }
 
 impl Unwrap {
-    /// The stamp's place on the line: the nearest to the one before it. The first stamp of all stands for itself.
+    /// The stamp's place on the line, in milliseconds: the nearest to `near`. Without that, as for the first stamp of all, it stands
+    /// for itself.
     pub fn place(&mut self, wire: u32, near: Option<i64>) -> i64 {
         self.uses_32_bits |= i64::from(wire) >= HALF;
         self.peek(wire, near)

@@ -33,12 +33,12 @@ pub struct Description {
     pub channels: Option<u8>,
 }
 
-/// The size of a picture, in pixels.
+/// The size of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Picture {
-    /// From left to right.
+    /// Pixels from left to right.
     pub width: u32,
-    /// From top to bottom.
+    /// Pixels from top to bottom.
     pub height: u32,
 }
 

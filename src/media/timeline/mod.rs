@@ -101,8 +101,8 @@ impl Timeline {
     /// Places a tag that is no header, and remembers it. A frame stands above its track's last place, whatever its stamp; a tag
     /// without a frame stands there at the least, since encoders end a sequence with the stamp of its last frame.
     ///
-    /// `wire` is its stamp, `cts` its composition time where its form has one, and `now` the time since some beginning at
-    /// which it arrived; it never goes back.
+    /// `wire` is its stamp, in milliseconds modulo 2^31 or 2^32; `cts` its composition time in milliseconds, where its form has one;
+    /// and `now` the time since some beginning at which it arrived, which never goes back.
     pub fn place(&mut self, shape: &Shape, wire: u32, cts: Option<i32>, now: Duration) -> Placed {
         if !shape.class.is_frame() {
             return Placed {
@@ -144,7 +144,7 @@ impl Timeline {
         placed
     }
 
-    /// The moment at which a header or metadata of the track stands: where the track is, which is never after its next frame.
+    /// The moment at which a header or metadata of the track stands, in milliseconds of the stream: where the track is, which is never after its next frame.
     /// Its own stamp is not looked at, since encoders send headers with a stamp of 0 in the middle of a stream.
     pub fn place_of_header(&self, track: Track) -> i64 {
         let last = self.tracks.last_out(track);
@@ -171,7 +171,7 @@ impl Timeline {
         self.jumps.are_too_many(now)
     }
 
-    /// How often the current input's clock has jumped within the last minute.
+    /// How often the current input's clock has jumped within the last minute: eleven at the most, which is erratic.
     pub fn jumps(&self, now: Duration) -> usize {
         self.jumps.count(now)
     }
