@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::reach;
-use crate::gateway_parts::{Authority, Host, Names, dialer};
+use super::{reach, trusting};
+use crate::gateway_parts::{Authority, Host};
 use crate::session_peer::ingest::info;
 use crate::session_peer::{object, text};
 use aqueduct::egress::attempt::{Depth, Reach};
@@ -53,11 +53,7 @@ async fn with_a_wish_to_publish_it_takes_the_publish_back() {
     let authority = Authority::new();
     let tls = authority.server(&["127.0.0.1"]);
     let host = Host::open().await;
-    let reach = Reach {
-        dialer: dialer(Names::none()),
-        tls: authority.client(),
-        auth: std::sync::Arc::default(),
-    };
+    let reach = trusting(&authority);
     let url = host.url("app/key").replace("rtmp://", "rtmps://");
     let script = async {
         let mut visit = host.visit_tls(&tls).await;

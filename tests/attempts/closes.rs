@@ -2,9 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::{attempt, failed, reach};
-use crate::gateway_parts::{Authority, Host, Names, Visit, dialer};
-use aqueduct::egress::attempt::Reach;
+use super::{attempt, failed, reach, trusting};
+use crate::gateway_parts::{Authority, Host, Visit};
 use aqueduct::egress::failure::Next;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::join;
@@ -102,11 +101,7 @@ async fn a_server_of_something_else_is_told() {
 async fn a_close_without_a_close_notify_is_a_close() {
     let authority = Authority::new();
     let tls = authority.server(&["127.0.0.1"]);
-    let reach = Reach {
-        dialer: dialer(Names::none()),
-        tls: authority.client(),
-        auth: std::sync::Arc::default(),
-    };
+    let reach = trusting(&authority);
     let host = Host::open().await;
     let url = host.url("app/key").replace("rtmp://", "rtmps://");
     let script = async {

@@ -4,7 +4,7 @@
 
 use super::redirects::send_on;
 use super::{attempt, failed};
-use crate::gateway_parts::{Host, Names, Network};
+use crate::gateway_parts::{Host, Names, Network, Visit};
 use aqueduct::egress::attempt::Reach;
 use aqueduct::egress::failure::Next;
 use aqueduct::net::dial::Dialer;
@@ -27,6 +27,14 @@ fn reach(names: &Arc<Names>, network: &Arc<Network>, own: OwnListeners) -> Reach
         tls: super::reach().tls,
         auth: std::sync::Arc::default(),
     }
+}
+
+/// Somebody comes, and is sent on to a place with the host's own port.
+async fn sends_on(host: &Host, place: &str) -> Visit {
+    let mut visit = host.visit().await;
+    let to = format!("rtmp://{place}:{}/app", host.address.port());
+    send_on(&mut visit, "redirect", &to).await;
+    visit
 }
 
 #[tokio::test]
@@ -83,16 +91,7 @@ async fn no_redirect_leads_into_a_private_network() {
         ),
     ];
     for (place, what, next) in table {
-        let script = async {
-            let mut visit = host.visit().await;
-            send_on(
-                &mut visit,
-                "redirect",
-                &format!("rtmp://{place}:{port}/app"),
-            )
-            .await;
-            visit
-        };
+        let script = sends_on(&host, place);
         let ((reason, then), _) = join!(failed(&reach, &url), script);
         assert!(reason.contains(what), "{place}: {reason}");
         assert_eq!(then, next, "{place}");
@@ -136,16 +135,7 @@ async fn no_redirect_leads_back_to_our_own_listener() {
     let reach = reach(&names, &network, own);
     let url = format!("rtmp://first.example:{port}/app/key");
     for place in [SECOND, "us.example", "[::ffff:8.8.4.4]", "134743044"] {
-        let script = async {
-            let mut visit = host.visit().await;
-            send_on(
-                &mut visit,
-                "redirect",
-                &format!("rtmp://{place}:{port}/app"),
-            )
-            .await;
-            visit
-        };
+        let script = sends_on(&host, place);
         let ((reason, next), _) = join!(failed(&reach, &url), script);
         assert!(reason.contains("is a listener of this gateway"), "{reason}");
         assert_eq!(next, Next::Never);

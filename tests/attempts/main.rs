@@ -21,7 +21,7 @@ mod tls;
 use aqueduct::egress::attempt::{Depth, Established, Manner, Reach};
 use aqueduct::egress::failure::{Failure, Next};
 use aqueduct::rule::TargetUrl;
-use gateway_parts::{Names, dialer};
+use gateway_parts::{Authority, Names, dialer};
 
 const MANNER: Manner = Manner {
     chunk_size: 4096,
@@ -35,6 +35,15 @@ fn reach() -> Reach {
     Reach {
         dialer: dialer(Names::none()),
         tls: aqueduct::net::tls::client_config(&[]).expect("the roots"),
+        auth: std::sync::Arc::default(),
+    }
+}
+
+/// Calls loopback, where live.example is too, and trusts one authority.
+fn trusting(authority: &Authority) -> Reach {
+    Reach {
+        dialer: dialer(Names::of(&[("live.example", "127.0.0.1")])),
+        tls: authority.client(),
         auth: std::sync::Arc::default(),
     }
 }

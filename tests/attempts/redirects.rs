@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::{attempt, failed, reach};
-use crate::gateway_parts::{Authority, Host, Names, Visit, dialer};
+use super::{attempt, failed, reach, trusting};
+use crate::gateway_parts::{Authority, Host, Names, Visit};
 use crate::session_peer::ingest::info;
 use crate::session_peer::{object, text};
 use aqueduct::egress::attempt::Reach;
@@ -119,11 +119,7 @@ async fn three_redirects_are_followed_and_a_loop_is_left() {
 async fn tls_is_never_left_and_what_is_no_rtmp_is_not_followed() {
     let authority = Authority::new();
     let tls = authority.server(&["localhost", "127.0.0.1"]);
-    let reach = Reach {
-        dialer: dialer(Names::none()),
-        tls: authority.client(),
-        auth: std::sync::Arc::default(),
-    };
+    let reach = trusting(&authority);
     let (host, other) = (Host::open().await, Host::open().await);
     let url = host.url("app/key").replace("rtmp://", "rtmps://");
     for to in [
@@ -147,11 +143,7 @@ async fn tls_is_never_left_and_what_is_no_rtmp_is_not_followed() {
 async fn a_redirect_may_lead_into_tls() {
     let authority = Authority::new();
     let tls = authority.server(&["127.0.0.1"]);
-    let reach = Reach {
-        dialer: dialer(Names::none()),
-        tls: authority.client(),
-        auth: std::sync::Arc::default(),
-    };
+    let reach = trusting(&authority);
     let (host, other) = (Host::open().await, Host::open().await);
     let script = async {
         let mut visit = host.visit().await;

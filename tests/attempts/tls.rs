@@ -2,19 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::{attempt, failed};
-use crate::gateway_parts::{Authority, Host, Names, dialer};
-use aqueduct::egress::attempt::Reach;
+use super::{attempt, failed, trusting};
+use crate::gateway_parts::{Authority, Host};
 use aqueduct::egress::failure::Next;
 use tokio::join;
-
-fn trusting(authority: &Authority) -> Reach {
-    Reach {
-        dialer: dialer(Names::of(&[("live.example", "127.0.0.1")])),
-        tls: authority.client(),
-        auth: std::sync::Arc::default(),
-    }
-}
 
 #[tokio::test]
 async fn a_target_behind_tls_gets_its_name_and_consents() {

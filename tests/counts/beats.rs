@@ -1,10 +1,9 @@
 //! Reads, writes and wake-ups, counted on sockets against the beats that struck: a machine that is busy leaves beats out, and has
 //! fewer of all.
 
-use crate::gateway_parts::{Gateway, Host, Publisher, Setup, Visit, audio, key, rule, until};
+use crate::gateway_parts::{Gateway, Host, Publisher, Setup, audio, key, rule, until};
 use aqueduct::relay::Shard;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// The default `flush_interval_ms`.
@@ -125,7 +124,7 @@ impl Scene {
             for _ in 0..PUBLISHERS {
                 let mut visit = host.visit().await;
                 visit.accept_publish().await;
-                targets.push(tokio::spawn(discard(visit)));
+                targets.push(tokio::spawn(async move { visit.discard().await }));
             }
         }
         let live = || gateway.diary.about("live").len() as u64 == PUSHES;
@@ -221,15 +220,4 @@ impl Encoder {
     fn pictures(&self) -> usize {
         self.halves.div_ceil(2) as usize
     }
-}
-
-/// Reads to the end, and says nothing.
-async fn discard(mut visit: Visit) {
-    let mut scrap = vec![0; 64 * 1024];
-    while visit
-        .pipe
-        .read(&mut scrap)
-        .await
-        .is_ok_and(|count| count > 0)
-    {}
 }

@@ -133,6 +133,12 @@ impl Visit {
         }
     }
 
+    /// Reads whatever comes, to the end or a reset, and says nothing.
+    pub async fn discard(&mut self) {
+        let mut scrap = vec![0; 64 * 1024];
+        while (self.pipe.read(&mut scrap).await).is_ok_and(|count| count > 0) {}
+    }
+
     pub async fn shake_hands(&mut self) {
         let mut hands = handshake::Server::new();
         loop {

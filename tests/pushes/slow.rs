@@ -144,20 +144,10 @@ async fn reset(host: Host, count: Arc<AtomicU64>) {
             .unwrap();
         let mut visit = visit(tcp).await;
         visit.accept_publish().await;
-        let _ = tokio::time::timeout(Duration::from_secs(1), drain(&mut visit)).await;
+        let _ = tokio::time::timeout(Duration::from_secs(1), visit.discard()).await;
         drop(visit);
         count.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-async fn drain(visit: &mut Visit) {
-    let mut scrap = vec![0; 64 * 1024];
-    while visit
-        .pipe
-        .read(&mut scrap)
-        .await
-        .is_ok_and(|count| count > 0)
-    {}
 }
 
 async fn visit(tcp: TcpStream) -> Visit {
