@@ -104,6 +104,53 @@ async fn the_native_door_names_the_member() {
     }
 }
 
+/// URLs of which two readers could see two different hosts.
+const CONFUSING: &[&str] = &[
+    "rtmp://8.8.8.8@127.0.0.1/app/canary",
+    "rtmp://user:8.8.8.8@[::1]/app/canary",
+    "rtmp://a@8.8.8.8@127.0.0.1/app/canary",
+    "rtmp://127.0.0.1#@8.8.8.8/app/canary",
+    "rtmp://127.0.0.1?@8.8.8.8/app/canary",
+    "rtmp://8.8.8.8\\@127.0.0.1/app/canary",
+    "rtmp://127.0.0.1%2f@8.8.8.8:1935:80/app/canary",
+    "rtmp://%31%32%37.0.0.1/app/canary",
+    "rtmp://127.0.0.1%00.example.com/app/canary",
+    "rtmp://127.0.0.1\u{0}.example.com/app/canary",
+    "rtmp://127.0.0.1 .example.com/app/canary",
+    "rtmp://127.0.0.1\t/app/canary",
+    "rtmp:\\\\8.8.8.8/app/canary",
+    "rtmp:///127.0.0.1/app/canary",
+    "rtmp:127.0.0.1/app/canary",
+    "rtmp://[::1%25lo]/app/canary",
+    "rtmp://[127.0.0.1]/app/canary",
+    "rtmp://\u{ff11}\u{ff12}\u{ff17}.0.0.1/app/canary",
+    "rtmp://127\u{3002}0\u{3002}0\u{3002}1/app/canary",
+];
+
+#[tokio::test]
+async fn a_url_that_could_be_read_in_two_ways_is_taken_by_no_door() {
+    let gateway = gateway();
+    for url in CONFUSING {
+        let rule = json!({"app": "live", "stream": "s", "url": url});
+        let pulled = json!({"url": url});
+        let web = json!({"url": url.replace("rtmp:", "http:")});
+        for (method, path, body) in [
+            ("POST", "/v1/rules", rule),
+            ("PUT", INPUT, pulled),
+            ("PUT", INPUT, web),
+        ] {
+            let answer = gateway.ask(method, path, Some(body.clone())).await;
+            answer.assert_problem(422);
+            assert!(!answer.text.contains("canary"), "{}", answer.text);
+        }
+    }
+    assert!(gateway.rules.list(None).is_empty());
+    assert_eq!(gateway.feeding.running.lock().unwrap().len(), 1);
+    // A login with a backslash is one, and what is shown is the host that is called.
+    let login = gateway.add("s", "rtmp://127.0.0.1\\@8.8.8.8/app/key");
+    assert_eq!(login.await.json()["url"], "rtmp://8.8.8.8/app/***");
+}
+
 #[tokio::test]
 async fn the_zego_door_has_its_code() {
     let caller = zego::Caller::new(gateway());

@@ -2,7 +2,7 @@
 //! and hooks. No name and no redirect leads where a literal may not.
 
 use crate::REFUSED;
-use crate::gateway_parts::{Diary, Host, Names, Network, Visit, until};
+use crate::gateway_parts::{Authority, Diary, Host, Names, Network, Visit, until};
 use crate::session_peer::ingest::info;
 use crate::session_peer::{object, text};
 use aqueduct::egress::attempt::{Depth, Manner, Reach};
@@ -25,6 +25,7 @@ use axum::http::{StatusCode, header};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Where the first, harmless server is.
 const FIRST: &str = "8.8.8.8";
@@ -60,6 +61,11 @@ struct WaysOut {
 
 impl WaysOut {
     fn new(hosts: &[(&str, SocketAddr)]) -> Self {
+        Self::trusting(tls::client_config(&[]).unwrap(), hosts)
+    }
+
+    /// With other authorities than the usual ones.
+    fn trusting(tls: Arc<rustls::ClientConfig>, hosts: &[(&str, SocketAddr)]) -> Self {
         let names = Names::none();
         names.put("first.example", FIRST);
         let network = Network::of(hosts);
@@ -67,7 +73,6 @@ impl WaysOut {
         own.add("8.8.4.4:1935".parse().unwrap());
         let dialer = Dialer::new(names.clone(), AddressPolicy::default(), own);
         let dialer = Arc::new(dialer.through(network.clone()));
-        let tls = tls::client_config(&[]).unwrap();
         let tick = Tick::new(Duration::from_millis(10));
         let feeder = Feeder::new(
             Hub::new(RingLimits::default()),
@@ -330,4 +335,42 @@ async fn no_redirect_of_an_rtmp_server_leads_there() {
         assert!(reason.contains(what), "preflight, {place}: {reason}");
         assert_eq!(out.network.called(), [FIRST; 3], "{place}");
     }
+}
+
+#[tokio::test]
+async fn no_redirect_leads_a_pull_out_of_tls() {
+    let authority = Authority::new();
+    let server = authority.server(&["first.example"]);
+    let host = Host::open().await;
+    let place = format!("first.example:{}", host.address.port());
+    let out = WaysOut::trusting(authority.client(), &[(FIRST, host.address)]);
+    let script = async {
+        let tcp = host.accept().await;
+        let mut stream = tls::accept(&server, host.address, tcp).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let answer = format!(
+            "HTTP/1.1 302 Found\r\nLocation: http://{place}/a.flv\r\nContent-Length: 0\r\n\r\n"
+        );
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+        stream
+    };
+    let (by_http, _stream) =
+        tokio::join!(out.feed(pull(&format!("https://{place}/a.flv"))), script);
+    let script = async {
+        let mut visit = host.visit_tls(&server).await;
+        send_on(&mut visit, &format!("rtmp://{place}/app")).await;
+        visit
+    };
+    let (by_rtmp, _visit) =
+        tokio::join!(out.feed(pull(&format!("rtmps://{place}/app/key"))), script);
+    for failed in [by_http, by_rtmp] {
+        let reason = failed.reason.unwrap();
+        assert!(reason.contains("cannot be followed"), "{reason}");
+        assert_eq!(failed.state, InputState::Failed);
+    }
+    assert_eq!(out.network.called(), [FIRST; 2]);
 }
