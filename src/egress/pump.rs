@@ -133,7 +133,8 @@ impl<'a, W: Wire> Pump<'a, W> {
         self.look_and_tell();
         match over {
             Ok(over) => {
-                self.say_goodbye().await;
+                // Boxed: a push that is live for days does not carry the room for its end.
+                Box::pin(self.say_goodbye()).await;
                 over
             }
             Err(failure) => Over::Failed(failure.masked(&self.place)),

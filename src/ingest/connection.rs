@@ -251,7 +251,8 @@ impl Connection {
 
     /// Reads on, without looking at it, until the peer has closed its side.
     async fn read_out(&mut self) -> io::Result<()> {
-        let mut sink = [0; 4096];
+        // Not within the future, which lives as long as the connection.
+        let mut sink = vec![0; 4096];
         loop {
             match self.socket.try_read(&mut sink) {
                 Ok(0) => return Ok(()),

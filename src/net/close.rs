@@ -41,7 +41,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     stream.shutdown().await?;
-    let mut scrap = [0; SCRAP_BYTES];
+    // Not within the future: whoever may close one day would carry the room for it all its life.
+    let mut scrap = vec![0; SCRAP_BYTES];
     while stream.read(&mut scrap).await? > 0 {}
     Ok(())
 }
