@@ -1,27 +1,25 @@
 //! From a configuration to a gateway that listens.
 
 use super::observe::{Observer, snapshot};
+use super::parts::{
+    feeder, gate, open_forbids, open_rules, serve_doors, serve_publishers, supervise,
+};
 use super::ports::{Addresses, Ports};
 use super::project_events::ProjectEvents;
 use super::reach::{judge, reach};
 use super::settings::{
-    address_limits, admission, callback_targets, door_settings, feed_terms, fixed_rules,
-    input_settings, rejects_duplicates, server_tls, terms, wanted_webhooks,
+    address_limits, admission, callback_targets, door_settings, input_settings, server_tls, terms,
+    wanted_webhooks,
 };
 use super::{AppError, Serve};
-use crate::api::{self, Doors, Settings, zego};
-use crate::config::Config;
+use crate::api::{Doors, Settings, zego};
 use crate::control::{
-    Forbids, History, HookMeans, HostJudge, Inputs, Live, PendingLoans, Phase, ProjectParts,
-    Projects, Readiness, Rules, SystemClock, UnusedRules, Webhooks, ensure_salt, ensure_token,
-    follow, lend,
+    Forbids, History, HookMeans, Inputs, Live, PendingLoans, Phase, ProjectParts, Projects,
+    Readiness, Rules, SystemClock, UnusedRules, Webhooks, ensure_token, follow, lend,
 };
-use crate::egress::gate::StartGate;
-use crate::egress::{Board, Egress, Supervisor};
-use crate::ingest::inputs::{Feeder, Names};
-use crate::ingest::{self, Apps, Gate, Listener};
-use crate::net::listener::Acceptor;
-use crate::net::outbound::Outbound;
+use crate::egress::Board;
+use crate::ingest::inputs::Feeder;
+use crate::ingest::{self, Apps, Gate};
 use crate::net::own::OwnListeners;
 use crate::net::permits::{ConnectionLimits, Permits};
 use crate::net::tries::FailedTries;
@@ -30,13 +28,10 @@ use crate::relay::ring::RingLimits;
 use crate::relay::{Hub, Shards, Tick};
 use crate::rule::{AppName, CdnAuth, StreamKey};
 use crate::secret::Secret;
-use crate::store::SqliteStore;
 use crate::telemetry::Metrics;
-use crate::telemetry::events::Callers;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -144,48 +139,10 @@ impl Gateway {
         let apps = Arc::new(ArcSwap::from_pointee(admission(&config.apps, &hooks)));
         let publish_tries = Arc::new(FailedTries::new(config.rtmp.failed_auth_per_minute));
         let door_tries = Arc::new(FailedTries::new(config.http.failed_auth_per_minute));
-        let names = Arc::new(Names::default());
-        let outbound = Outbound {
-            dialer: Arc::clone(&reach.dialer),
-            tls: Arc::clone(&reach.tls),
-        };
-        let gate = Arc::new(Gate {
-            hub: Arc::clone(&hub),
-            admission: Arc::new(ingest::Limited {
-                admission: Arc::clone(&apps) as Arc<dyn ingest::Admission>,
-                tries: Arc::clone(&publish_tries),
-            }),
-            drain: hub.drain().clone(),
-            watch: observer.clone(),
-            names: Arc::clone(&names),
-            reject_duplicates: AtomicBool::new(rejects_duplicates(config)),
-        });
-        let feeder = Feeder::new(
-            Arc::clone(&hub),
-            Arc::clone(&shards),
-            outbound,
-            names,
-            observer.clone(),
-            config.relay.flush_interval(),
-            feed_terms(config),
-        );
+        let gate = gate(config, &hub, &apps, &publish_tries, observer.clone());
+        let feeder = feeder(config, &gate, &shards, &reach, observer.clone());
         let board = Arc::new(Board::default());
-        let egress = Arc::new(Egress {
-            reach: reach.clone(),
-            gate: StartGate::new(config.egress.starts_per_second),
-            chunk_size: config.egress.chunk_size,
-            beats: shards.beats(),
-            start_clock: serve.start_clock,
-            watch: observer,
-        });
-        let supervisor = Supervisor::new(
-            Arc::clone(&hub),
-            rules.subscribe(),
-            egress,
-            Arc::clone(&board),
-        );
-        let drain_time = config.relay.drain();
-        let supervisor = tokio::spawn(supervisor.run(gate.drain.clone(), drain_time));
+        let supervisor = supervise(serve, &gate, &shards, &reach, &rules, &board, observer);
 
         let readiness = Readiness::new();
         let settings = Arc::new(ArcSwap::from_pointee(door_settings(
@@ -263,25 +220,8 @@ impl Gateway {
             stop.run_until_cancelled(projects.run()).await;
         });
         let [publishers, callers] = ports.listeners(&rtmps_tls, &https_tls);
-        for (listener, tls) in publishers {
-            let (permits, metrics) = (permits.clone(), Arc::clone(&metrics));
-            let acceptor = Acceptor::new(listener, Callers::Publishers, permits, metrics)?;
-            let listener = Listener { acceptor, tls };
-            let (gate, shards) = (Arc::clone(&gate), Arc::clone(&shards));
-            serving.spawn(ingest::serve(listener, gate, shards));
-        }
-        let door_permits = Permits::new(api::connection_limits());
-        let router = api::router(doors);
-        for (listener, tls) in callers {
-            let (permits, metrics) = (door_permits.clone(), Arc::clone(&metrics));
-            let acceptor = Acceptor::new(listener, Callers::Doors, permits, metrics)?;
-            let what = api::Serve {
-                router: router.clone(),
-                tls,
-                limits: api::Limits::default(),
-            };
-            serving.spawn(api::serve(acceptor, what, doors_stop.clone()));
-        }
+        serve_publishers(publishers, &permits, &gate, &shards, &metrics, &mut serving)?;
+        serve_doors(callers, doors, &metrics, &doors_stop, &mut serving)?;
         Ok(Self {
             readiness,
             metrics,
@@ -308,7 +248,7 @@ impl Gateway {
             webhooks,
             project_events,
             courier,
-            drain_time,
+            drain_time: config.relay.drain(),
             supervisor,
             doors: serving,
             doors_stop,
@@ -333,35 +273,4 @@ impl Gateway {
         self.doors_stop.cancel();
         while self.doors.join_next().await.is_some() {}
     }
-}
-
-/// Opens the store, and puts the rules of configuration and command line beside those that it keeps.
-async fn open_rules(
-    serve: &Serve,
-    judge: HostJudge,
-    metrics: Arc<Metrics>,
-) -> Result<(Rules, Arc<SqliteStore>, Secret), AppError> {
-    let (config, relay) = (serve.config.clone(), serve.relay.clone());
-    let opening = tokio::task::spawn_blocking(move || {
-        let path = &config.store.path;
-        let store = Arc::new(SqliteStore::open(path)?);
-        let salt = ensure_salt(path)?;
-        let fixed = fixed_rules(&config, &relay, &salt);
-        let apps = config.apps.iter().map(|app| app.name.clone());
-        let clock = Arc::new(SystemClock::new());
-        let rules = Rules::open(store.clone(), fixed, apps, judge, clock, metrics)?;
-        Ok((rules, store, salt))
-    });
-    opening.await.map_err(std::io::Error::other)?
-}
-
-/// Puts the stored forbids in force before anybody can publish.
-async fn open_forbids(
-    config: &Config,
-    hub: Arc<Hub>,
-    store: Arc<SqliteStore>,
-) -> Result<Forbids, AppError> {
-    let durable = config.zego.durable_forbids;
-    let opening = tokio::task::spawn_blocking(move || Forbids::open(hub, store, durable));
-    Ok(opening.await.map_err(std::io::Error::other)??)
 }

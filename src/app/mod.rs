@@ -3,6 +3,7 @@
 mod banner;
 mod build;
 mod observe;
+mod parts;
 mod ports;
 mod preflight;
 mod project_events;
