@@ -153,7 +153,7 @@ pub const PROOFS: &[Proof] = &[
     ),
     proof(
         38,
-        "addresses that a target may not have, by literal, name, rebinding, redirect",
+        "addresses that may not be called, by literal, name, rebinding, redirect, through every door",
         "all refused; the judged address is the one that is connected to",
         &[
             ("lib", "net::policy::tests"),
@@ -161,6 +161,8 @@ pub const PROOFS: &[Proof] = &[
             ("lib", "net::dial::tests"),
             ("attempts", "addresses::"),
             ("attempts", "redirects::"),
+            ("safety", "literals::"),
+            ("safety", "ways_out::"),
         ],
     ),
 ];
