@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -33,21 +34,21 @@ async fn answer(State(vendors): State<Arc<Vendors>>, request: Request) -> Respon
     let query = head.uri.query().unwrap_or_default();
     let by_head = has_tencent_header(&head.headers) || names_tencent(query.as_bytes());
     // Nobody else sends forms, but a form has to show that it is one of theirs.
-    if by_head || is_form(&head.headers) {
+    if by_head || (head.method == Method::POST && is_form(&head.headers)) {
         let arrived = vendors.tencent.read(&head, body).await;
-        let by_body = || arrived.as_ref().is_ok_and(|body| names_tencent(body));
-        if by_head || arrived.is_err() || by_body() {
-            return vendors.tencent.answer(&head, arrived).await;
-        }
+        let is_of_zego = !by_head && arrived.as_ref().is_ok_and(|body| !names_tencent(body));
         return match arrived {
-            Ok(body) => vendors.zego.answer(host(&head), query, &body).await,
-            Err(_) => not_allowed(),
+            Ok(body) if is_of_zego => vendors.zego.answer(host(&head), query, &body).await,
+            arrived => vendors.tencent.answer(&head, arrived).await,
         };
     }
-    if !matches!(head.method, Method::GET | Method::HEAD | Method::POST) {
-        return not_allowed();
-    }
-    match body::read(body).await {
+    let body = match head.method {
+        // What a GET says stands in its query.
+        Method::GET | Method::HEAD => Ok(Bytes::new()),
+        Method::POST => body::read(body).await,
+        _ => return not_allowed(),
+    };
+    match body {
         Ok(body) => vendors.zego.answer(host(&head), query, &body).await,
         Err(problem) => zego::unreadable(&problem),
     }
