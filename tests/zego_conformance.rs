@@ -680,6 +680,12 @@ async fn queries_are_decoded_as_forms_are() {
         call.tail = format!("&StreamId={stream}");
         assert_eq!(alone(&call).await, expected, "{stream}");
     }
+    // What is no UTF-8 is nobody's name and nobody's address.
+    for (name, expected) in [("StreamId", 30_009), ("CDNUrl", 30_001)] {
+        let mut call = Call::new().without(name);
+        call.tail = format!("&{name}=rtmp://h/app/%FF%FE");
+        assert_eq!(alone(&call).await, expected, "{name}");
+    }
     // An address that is not encoded ends at its first &, and the rest of it is nobody's parameter.
     let gateway = self::gateway();
     let mut call = Call::new().without("CDNUrl");

@@ -54,6 +54,10 @@ pub(super) fn parse(text: Option<&str>, action: Action) -> Result<(Address, UrlT
             "CDNUrl has more than {MAX_CDN_URL_BYTES} bytes"
         )));
     }
+    // What stands in a query's text for bytes that are no UTF-8: no address has it, and what was meant is lost.
+    if text.contains(char::REPLACEMENT_CHARACTER) {
+        return Err(refused("CDNUrl is not UTF-8".to_owned()));
+    }
     // To a rule, `/app/stream/` has no name after the last slash.
     let url =
         UrlTemplate::literal(text).or_else(|_| UrlTemplate::literal(&without_last_slash(text)));
