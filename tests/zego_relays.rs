@@ -5,11 +5,12 @@
 mod doors;
 
 use aqueduct::config::rule_from_command_line;
-use aqueduct::control::{Origin, UrlTemplate};
+use aqueduct::control::{Origin, StreamPattern, UrlTemplate};
 use axum::body::Body;
 use axum::http::Request;
 use doors::Gateway;
 use doors::zego::{Caller, NOW};
+use serde_json::json;
 use std::sync::Arc;
 use time::OffsetDateTime;
 
@@ -67,6 +68,56 @@ async fn delete_reaches_rules_of_both_doors_and_leaves_the_rest() {
     assert_eq!(caller.delete("s", "rtmp://h/app/s").await, 0);
     assert_eq!(caller.delete("never", "rtmp://h/app/other").await, 0);
     assert_eq!(caller.urls().len(), 3);
+}
+
+#[tokio::test]
+async fn create_puts_a_relay_in_force_that_another_door_has_switched_off() {
+    let url = "rtmp://h/app/s";
+    let off = |url: &str| json!({"app": "live", "stream": "s", "url": url, "enabled": false});
+    let over = json!({"app": "live", "stream": "s", "url": "rtmp://h/app/over", "stop_at": "2025-10-31T00:00:00Z"});
+    let later = json!({"app": "live", "stream": "s", "url": "rtmp://h/app/later", "stop_at": "2025-11-02T00:00:00Z"});
+    let gateway = Gateway::new();
+    for body in [off(url), off("rtmp://h/app/t?a=1"), over, later.clone()] {
+        let made = gateway.ask("POST", "/v1/rules", Some(body)).await;
+        assert_eq!(made.status, 201);
+    }
+    let caller = Caller::new(gateway);
+    assert_eq!(caller.create("s", url).await, 0);
+    assert_eq!(caller.create("s", "rtmp://h/app/t?a=2").await, 0);
+    assert_eq!(caller.create("s", "rtmp://h/app/over").await, 0);
+    assert_eq!(caller.create("s", "rtmp://h/app/later?a=2").await, 0);
+    let rules = caller.gateway.rules.list(None);
+    let urls: Vec<_> = rules.iter().map(|rule| rule.url.expose()).collect();
+    assert_eq!(
+        urls,
+        [
+            url,
+            "rtmp://h/app/t?a=2",
+            "rtmp://h/app/over",
+            "rtmp://h/app/later?a=2"
+        ]
+    );
+    let ends: Vec<_> = rules.iter().map(|rule| rule.stop_at.is_some()).collect();
+    assert_eq!(ends, [false, false, false, true]);
+    assert!(
+        rules
+            .iter()
+            .all(|rule| rule.enabled && rule.origin == Origin::Api)
+    );
+}
+
+#[tokio::test]
+async fn a_relay_that_the_configuration_has_switched_off_is_told() {
+    let url = UrlTemplate::literal("rtmp://h/app/s").unwrap();
+    let mut fixed = rule_from_command_line(url, OffsetDateTime::UNIX_EPOCH);
+    (fixed.enabled, fixed.origin) = (false, Origin::Config);
+    fixed.stream = StreamPattern::parse("s").unwrap();
+    let caller = Caller::new(Gateway::with(Arc::default(), vec![fixed]));
+    assert_eq!(caller.create("s", "rtmp://h/app/s").await, 5005);
+    // It is not the way of a relay of another's, nor is another one in its place.
+    assert_eq!(caller.create("s", "rtmp://h/app/s?a=1").await, 0);
+    assert_eq!(caller.create("s", "rtmp://h/app/s").await, 5005);
+    assert_eq!(caller.urls(), ["rtmp://h/app/s", "rtmp://h/app/s?a=1"]);
 }
 
 #[tokio::test]

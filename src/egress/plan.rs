@@ -111,7 +111,7 @@ pub fn plan(
     let readdressed: Vec<_> = steps.iter().filter_map(new_address).collect();
     let mut started: HashSet<String> = readdressed.into_iter().collect();
     for (stream, key) in live {
-        for rule in rules.for_stream(key).filter(|rule| is_active(rule, now)) {
+        for rule in rules.for_stream(key).filter(|rule| rule.is_active(now)) {
             // A name that does not fit the URL is a wish that cannot come true; the read model shows it as waiting.
             let Some((url, backup)) = targets(rule, key) else {
                 continue;
@@ -131,15 +131,10 @@ pub fn plan(
     steps
 }
 
-/// Whether a rule asks for anything at this moment.
-pub fn is_active(rule: &Rule, now: OffsetDateTime) -> bool {
-    rule.enabled && rule.stop_at.is_none_or(|at| at > now)
-}
-
 /// What has to change about a push, if anything.
 fn change(rules: &RuleSet, push: &Running, now: OffsetDateTime) -> Option<Step> {
     let rule = rules.find(&push.rule).filter(|rule| {
-        is_active(rule, now) && rule.applies_to(&push.key) && PushOptions::of(rule) == push.options
+        rule.is_active(now) && rule.applies_to(&push.key) && PushOptions::of(rule) == push.options
     });
     let Some((rule, (url, backup))) = rule.and_then(|rule| Some((rule, targets(rule, &push.key)?)))
     else {

@@ -251,6 +251,11 @@ impl Rule {
             && (key.name.is_plain() || !self.has_placeholder())
     }
 
+    /// Whether it asks for anything at this moment.
+    pub fn is_active(&self, now: OffsetDateTime) -> bool {
+        self.enabled && self.stop_at.is_none_or(|at| at > now)
+    }
+
     fn has_placeholder(&self) -> bool {
         let backup = self.backup_url.as_ref();
         self.url.has_placeholder() || backup.is_some_and(UrlTemplate::has_placeholder)

@@ -95,24 +95,30 @@ impl Relays<'_> {
         StreamKey::new(self.account.app.clone(), self.stream.clone())
     }
 
-    /// A relay to an address that has one already takes over the new query; there is still one.
+    /// A relay to an address that has one already takes over the new query; there is still one. One that another door has switched
+    /// off, or that has ended by itself, is in force again.
     async fn create(&self, address: &Address, url: UrlTemplate) -> Result<(), Refusal> {
+        let now = self.doors.clock.now();
         let standing = self.to(address);
-        if standing.iter().any(|rule| rule.url == url) {
+        let same = standing.iter().find(|rule| rule.url == url);
+        if same.is_some_and(|rule| rule.is_active(now)) {
             return Ok(());
         }
-        if let Some(rule) = standing.first() {
-            let change = RuleChange::to_url(url.clone());
+        if let Some(rule) = same.or(standing.first()) {
+            let change = RuleChange {
+                enabled: Some(true),
+                stop_at: rule.stop_at.filter(|at| *at <= now).map(|_| None),
+                ..RuleChange::to_url(url.clone())
+            };
             let changed = self
                 .doors
                 .rules
                 .change(rule.id.clone(), change, Origin::Zego, Expected::Any)
                 .await;
             match changed {
-                // One that the configuration has serves as well.
-                Ok(_) | Err(ChangeError::Exists(_)) => return Ok(()),
-                // Somebody else deleted it in between.
-                Err(ChangeError::NotFound) => {}
+                Ok(_) => return Ok(()),
+                // Somebody else deleted it in between; or the configuration has one, which may serve as well.
+                Err(ChangeError::NotFound | ChangeError::Exists(_)) => {}
                 Err(ChangeError::Refused(why)) => return Err(refused_target(&why)),
                 Err(error) => return Err(internal(error)),
             }
@@ -125,6 +131,13 @@ impl Relays<'_> {
             origin: Origin::Zego,
         };
         match self.doors.rules.create(new).await {
+            Ok(created) if !created.rule.is_active(now) => {
+                let why = format!(
+                    "there is a relay to this CDNUrl of origin {}, which is switched off or has ended, and only who made it can change it",
+                    created.rule.origin
+                );
+                Err(Refusal::new(Code::InvalidRequest, why))
+            }
             Ok(_) => Ok(()),
             Err(CreateError::Refused(why)) => Err(refused_target(&why)),
             Err(error @ CreateError::TooMany(_)) => {
