@@ -45,5 +45,8 @@ pub(super) const MAX_PAGE: u64 = 100;
 /// Projects in one answer where the caller does not say how many.
 pub(super) const DEFAULT_PAGE: u64 = 10;
 
+/// Headers that one signature may be about; each may be there once. The SDKs sign two or three.
+pub(super) const MAX_SIGNED_HEADERS: usize = 64;
+
 /// Public names of the gateway that a signature is tried with.
 pub(super) const MAX_PUBLIC_NAMES: usize = 16;

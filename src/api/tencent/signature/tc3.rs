@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use super::Received;
+use crate::api::tencent::limits::MAX_SIGNED_HEADERS;
 use crate::secret::{Secret, is_same};
 
 /// The value of `X-TC-Content-SHA256` with which a caller leaves its body unsigned.
@@ -34,11 +35,20 @@ impl<'a> Authorization<'a> {
         }
         let (secret_id, scope) = credential.split_once('/')?;
         let (date, service) = scope.strip_suffix("/tc3_request")?.split_once('/')?;
-        let signs = |name: &str| signed_headers.split(';').any(|signed| signed == name);
+        let mut names: Vec<&str> = signed_headers
+            .split(';')
+            .take(MAX_SIGNED_HEADERS + 1)
+            .collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        let is_set = names.len() == count && count <= MAX_SIGNED_HEADERS;
+        let signs = |name: &str| names.binary_search(&name).is_ok();
         let is_hex = signature.bytes().all(|byte| byte.is_ascii_hexdigit());
         let is_whole = !secret_id.is_empty()
             && is_date(date)
             && !service.is_empty()
+            && is_set
             && signs("content-type")
             && signs("host")
             && signature.len() == 64
@@ -219,6 +229,10 @@ mod tests {
         };
         let good = "id/2025-11-01/localhost:8080/tc3_request";
         let headers = "content-type;host";
+        let many: Vec<String> = (0..MAX_SIGNED_HEADERS - 1)
+            .map(|at| format!("x-{at}"))
+            .collect();
+        let many = format!("{headers};{}", many.join(";"));
         let whole = form(good, headers, &signature);
         assert_eq!(
             Authorization::parse(&whole).unwrap().service,
@@ -238,6 +252,8 @@ mod tests {
             form("id/2025-11-01/cme/tc4_request", headers, &signature),
             form(good, "host", &signature),
             form(good, "content-type", &signature),
+            form(good, "content-type;host;host", &signature),
+            form(good, &many, &signature),
             form(good, headers, "ab"),
             form(good, headers, &"g".repeat(64)),
         ] {
