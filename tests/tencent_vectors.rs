@@ -253,6 +253,13 @@ async fn events_are_parsed_as_they_are_sent() {
         let wish = json!({"Platform": "test", "EventContent": body.to_string()});
         let parsed = caller.done("ParseEvent", wish).await;
         assert_eq!(parsed["EventContent"], *body);
+        // As the vendor's own have it, with the members of its other products.
+        let mut whole = body.clone();
+        whole["StorageNewFileCreatedEvent"] = Value::Null;
+        whole["ProjectMediaCastStatusChangedEvent"] = Value::Null;
+        let wish = json!({"Platform": "test", "EventContent": whole.to_string()});
+        let parsed = caller.done("ParseEvent", wish).await;
+        assert_eq!(parsed["EventContent"], *body);
     }
     for content in ["", "[]", "{}", r#"{"EventType":"Storage.NewFileCreated"}"#] {
         let wish = json!({"Platform": "test", "EventContent": content});

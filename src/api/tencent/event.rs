@@ -10,9 +10,9 @@ use crate::secret::Secret;
 /// The only type of event that this gateway sends.
 const STATUS_CHANGED: &str = "Project.StreamConnect.StatusChanged";
 
-/// The body of an event.
+/// The body of an event. Members of the vendor's other products, which are `null` in one of these, are left alone.
 #[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+#[serde(rename_all = "PascalCase")]
 pub(super) struct EventContent {
     event_type: String,
     operator: Option<String>,
