@@ -95,11 +95,13 @@ impl<'a> Call<'a> {
             let why = format!("the Version of this service is {VERSION}");
             return Err(Refusal::new(Code::NoSuchVersion, why));
         }
-        let time = unix_seconds(timestamp)?;
-        if now.unix_timestamp().abs_diff(time.unix_timestamp()) > TIMESTAMP_TOLERANCE_SECONDS {
+        let seconds = unix_seconds(timestamp)?;
+        let is_near = now.unix_timestamp().abs_diff(seconds) <= TIMESTAMP_TOLERANCE_SECONDS;
+        let time = OffsetDateTime::from_unix_timestamp(seconds).ok();
+        let time = time.filter(|_| is_near).ok_or_else(|| {
             let why = "the request's time is more than 5 minutes off this gateway's clock";
-            return Err(Refusal::new(Code::SignatureExpire, why));
-        }
+            Refusal::new(Code::SignatureExpire, why)
+        })?;
         let account = accounts
             .iter()
             .find(|account| account.secret_id == shown.secret_id())
@@ -183,7 +185,7 @@ impl<'a> Shown<'a> {
             false => Pairs::new(),
         };
         for name in ["SecretId", "Signature", "Timestamp", "Nonce"] {
-            if find(&pairs, name).is_none() {
+            if find(&pairs, name).is_none_or(str::is_empty) {
                 let why = format!("there is no Authorization header, and {name} is missing");
                 return Err(Refusal::new(Code::MissingParameter, why));
             }
@@ -259,14 +261,15 @@ fn find<'a>(pairs: &'a Pairs, name: &str) -> Option<&'a str> {
     found.next().map(|(_, value)| value.as_str())
 }
 
-fn unix_seconds(text: &str) -> Result<OffsetDateTime, Refusal> {
-    let is_decimal = text.bytes().all(|byte| byte.is_ascii_digit());
-    let seconds = is_decimal.then(|| text.parse().ok()).flatten();
-    let time = seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
-    time.ok_or_else(|| {
-        let why = "the request's time is not a number of Unix seconds";
-        Refusal::new(Code::InvalidParameterValue, why)
-    })
+/// A number of digits; one that no time has, such as a time in milliseconds may be, is as far away as can be.
+fn unix_seconds(text: &str) -> Result<i64, Refusal> {
+    match text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => Ok(text.parse().unwrap_or(i64::MAX)),
+        false => {
+            let why = "the request's time is not a number of Unix seconds";
+            Err(Refusal::new(Code::InvalidParameterValue, why))
+        }
+    }
 }
 
 fn json(body: &[u8]) -> Result<Value, Refusal> {

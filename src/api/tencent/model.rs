@@ -102,6 +102,8 @@ pub(super) const CREATE_PROJECT: &[Member] = &[
     ),
     member("RecordReplayProjectInput", Kind::Ignored),
     member("MediaCastProjectInput", Kind::Ignored),
+    // Not in the vendor's list for this action, which says elsewhere that all of them take it.
+    member("Operator", Kind::Text),
 ];
 
 pub(super) const HANDLE_STREAM_CONNECT_PROJECT: &[Member] = &[

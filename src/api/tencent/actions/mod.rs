@@ -75,6 +75,7 @@ struct CreateProject {
     category: String,
     aspect_ratio: Option<String>,
     stream_connect_project_input: Option<StreamConnectProjectInput>,
+    operator: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -113,9 +114,12 @@ struct ParseEvent {
 }
 
 async fn create(ground: &Ground<'_>, wish: CreateProject) -> Result<Output, Refusal> {
-    let platform = ground.platform(wish.platform)?;
+    let caller = ground.caller(wish.platform, wish.operator)?;
     let name = project_name(wish.name)?;
     let owner = owner(wish.owner)?;
+    if ![SYSTEM_OPERATOR, &owner].contains(&caller.operator.as_str()) {
+        return Err(refused(Action::CreateProject, &ProjectFailure::NotOwner));
+    }
     category(&wish.category, Code::Category)?;
     if wish.category != STREAM_CONNECT {
         let why = "this gateway makes projects of the Category STREAM_CONNECT only";
@@ -137,8 +141,8 @@ async fn create(ground: &Ground<'_>, wish: CreateProject) -> Result<Output, Refu
         .map(input::StreamConnectOutput::into_draft)
         .collect();
     let wish = ProjectWish {
-        app: ground.account.app.clone(),
-        platform,
+        app: caller.app,
+        platform: caller.platform,
         name,
         owner,
         main: input(parts.main_input)?,
