@@ -65,11 +65,15 @@ impl Wish {
             "clearpush" => Command::Clear,
             _ => return Err(invalid("cmd is not addpush, delpush or clearpush")),
         };
-        let app_id = match number(&["app_id", "appid"]) {
+        let given = ["app_id", "appid"]
+            .iter()
+            .find_map(|name| object.get(*name));
+        let app_id = match given.filter(|app_id| !app_id.is_null()) {
             None => None,
             Some(app_id) => {
-                let app_id = u32::try_from(app_id);
-                Some(app_id.map_err(|_| invalid("app_id is not a number from 1 to 4294967295"))?)
+                let app_id = integer(app_id).and_then(|app_id| u32::try_from(app_id).ok());
+                let app_id = app_id.filter(|app_id| *app_id > 0);
+                Some(app_id.ok_or_else(|| invalid("app_id is not a number from 1 to 4294967295"))?)
             }
         };
         Ok(Self {
@@ -171,6 +175,11 @@ mod tests {
             r#"{"cmd":1}"#,
             r#"{"cmd":"addpush","app_id":4294967296}"#,
             r#"{"cmd":"addpush","app_id":-1}"#,
+            r#"{"cmd":"addpush","app_id":0}"#,
+            r#"{"cmd":"addpush","app_id":"seven"}"#,
+            r#"{"cmd":"addpush","appid":""}"#,
+            r#"{"cmd":"addpush","app_id":7.5}"#,
+            r#"{"cmd":"addpush","app_id":[7]}"#,
         ] {
             let refusal = Wish::read(body.as_bytes()).unwrap_err();
             assert_eq!(refusal.code, Code::InvalidRequest, "{body}");
