@@ -708,3 +708,17 @@ async fn a_signature_is_about_the_text_that_was_sent() {
         .with("Signature", &signature);
     assert_eq!(alone(&call).await, 100_000_005);
 }
+
+#[tokio::test]
+async fn a_path_may_be_left_out() {
+    let whole = Call::new().request();
+    let query = whole.uri().query().unwrap();
+    for target in ["http://localhost:8080", "http://localhost:8080/", "/"] {
+        let request = Request::get(format!("{target}?{query}"))
+            .header("host", "localhost:8080")
+            .body(Body::empty())
+            .unwrap();
+        let answer = gateway().send(request).await;
+        assert_eq!(answer.json()["Code"], 0, "{target}");
+    }
+}
