@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::redirects::send_on;
 use super::{attempt, failed};
 use crate::gateway_parts::{Host, Names, Network, Visit};
 use aqueduct::egress::attempt::Reach;
@@ -33,7 +32,7 @@ fn reach(names: &Arc<Names>, network: &Arc<Network>, own: OwnListeners) -> Reach
 async fn sends_on(host: &Host, place: &str) -> Visit {
     let mut visit = host.visit().await;
     let to = format!("rtmp://{place}:{}/app", host.address.port());
-    send_on(&mut visit, "redirect", &to).await;
+    visit.send_on("redirect", &to).await;
     visit
 }
 
@@ -109,9 +108,11 @@ async fn the_last_of_several_redirects_is_judged_like_the_first() {
     let script = async {
         let mut first = host.visit().await;
         let to = format!("rtmp://second.example:{other_port}/app");
-        send_on(&mut first, "redirect", &to).await;
+        first.send_on("redirect", &to).await;
         let mut second = other.visit().await;
-        send_on(&mut second, "redirect", "rtmp://169.254.169.254:80/app").await;
+        second
+            .send_on("redirect", "rtmp://169.254.169.254:80/app")
+            .await;
         (first, second)
     };
     let url = format!("rtmp://first.example:{port}/app/key");
@@ -155,7 +156,7 @@ async fn a_name_that_rebinds_between_two_hops_is_caught_at_the_second() {
     let script = async {
         let mut visit = host.visit().await;
         let to = format!("rtmp://moves.example:{port}/other");
-        send_on(&mut visit, "redirect", &to).await;
+        visit.send_on("redirect", &to).await;
         visit
     };
     let ((reason, next), _) = join!(failed(&reach, &url), script);
@@ -190,7 +191,7 @@ async fn only_a_judged_address_of_the_one_answer_is_connected_to() {
     let script = async {
         let mut first = host.visit().await;
         let to = format!("rtmp://second.example:{other_port}/app");
-        send_on(&mut first, "redirect", &to).await;
+        first.send_on("redirect", &to).await;
         let mut second = other.visit().await;
         second.accept_publish().await;
         (first, second)

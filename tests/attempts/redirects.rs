@@ -3,38 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::{attempt, failed, reach, trusting};
-use crate::gateway_parts::{Authority, Host, Names, Visit};
+use crate::gateway_parts::{Authority, Host, Names, redirect};
 use crate::session_peer::ingest::info;
-use crate::session_peer::{object, text};
 use aqueduct::egress::attempt::Reach;
 use aqueduct::egress::failure::Next;
 use aqueduct::net::dial::Dialer;
 use aqueduct::net::own::OwnListeners;
 use aqueduct::net::policy::AddressPolicy;
-use aqueduct::rtmp::amf0::Value;
 use std::sync::Arc;
 use tokio::join;
-
-/// A refusal with `ex`, as Adobe's servers and SRS write it.
-fn redirect(key: &str, to: &str) -> Value {
-    let ex = object(&[("code", 302.0.into()), (key, text(to))]);
-    let mut info = info("error", "NetConnection.Connect.Rejected", "moved");
-    if let Value::Object(properties) = &mut info {
-        properties.push(("ex".to_owned(), ex));
-    }
-    info
-}
-
-/// Answers `connect` with a redirect in an `_error`.
-pub async fn send_on(visit: &mut Visit, key: &str, to: &str) {
-    visit.connect().await;
-    let info = redirect(key, to);
-    visit
-        .say(|mouth| {
-            mouth.call("_error", 1.0, &[info]);
-        })
-        .await;
-}
 
 #[tokio::test]
 async fn a_redirect_in_an_error_leads_to_our_name_at_another_place() {
@@ -50,7 +27,7 @@ async fn a_redirect_in_an_error_leads_to_our_name_at_another_place() {
     for (path, app) in table {
         let script = async {
             let mut visit = host.visit().await;
-            send_on(&mut visit, "redirect", &other.url(path)).await;
+            visit.send_on("redirect", &other.url(path)).await;
             let mut visit = other.visit().await;
             let connect = visit.accept_connect().await;
             assert_eq!(connect.app, app);
@@ -94,7 +71,7 @@ async fn three_redirects_are_followed_and_a_loop_is_left() {
     let script = async {
         for _ in 0..4 {
             let mut visit = host.visit().await;
-            send_on(&mut visit, "redirect", &host.url("app")).await;
+            visit.send_on("redirect", &host.url("app")).await;
         }
     };
     let (reach, url) = (reach(), host.url("app/key"));
@@ -105,7 +82,7 @@ async fn three_redirects_are_followed_and_a_loop_is_left() {
     let script = async {
         for _ in 0..3 {
             let mut visit = host.visit().await;
-            send_on(&mut visit, "redirect", &host.url("app")).await;
+            visit.send_on("redirect", &host.url("app")).await;
         }
         let mut visit = host.visit().await;
         visit.accept_publish().await;
@@ -129,7 +106,7 @@ async fn tls_is_never_left_and_what_is_no_rtmp_is_not_followed() {
     ] {
         let script = async {
             let mut visit = host.visit_tls(&tls).await;
-            send_on(&mut visit, "redirect", &to).await;
+            visit.send_on("redirect", &to).await;
             visit
         };
         let (told, _) = join!(failed(&reach, &url), script);
@@ -148,7 +125,7 @@ async fn a_redirect_may_lead_into_tls() {
     let script = async {
         let mut visit = host.visit().await;
         let to = other.url("app").replace("rtmp://", "rtmps://");
-        send_on(&mut visit, "redirect", &to).await;
+        visit.send_on("redirect", &to).await;
         let mut visit = other.visit_tls(&tls).await;
         visit.accept_publish().await;
         visit
@@ -210,7 +187,7 @@ async fn where_a_redirect_leads_is_judged_like_any_other_address() {
     for (to, reason, next) in table {
         let script = async {
             let mut visit = host.visit().await;
-            send_on(&mut visit, "redirect", &to).await;
+            visit.send_on("redirect", &to).await;
             visit
         };
         let (told, _) = join!(failed(&reach, &url), script);
@@ -225,7 +202,7 @@ async fn credentials_are_not_carried_to_another_place() {
     let url = format!("rtmp://bob:pw@{}/app/key", host.address);
     let script = async {
         let mut visit = host.visit().await;
-        send_on(&mut visit, "redirect", &other.url("app")).await;
+        visit.send_on("redirect", &other.url("app")).await;
         let mut visit = other.visit().await;
         visit.connect().await;
         let info = info(
@@ -250,12 +227,9 @@ async fn the_key_of_a_redirect_is_masked_where_the_new_place_echoes_it() {
     let (host, other) = (Host::open().await, Host::open().await);
     let script = async {
         let mut visit = host.visit().await;
-        send_on(
-            &mut visit,
-            "redirect2",
-            &other.url("live/fresh-k3y?token=t0ken1"),
-        )
-        .await;
+        visit
+            .send_on("redirect2", &other.url("live/fresh-k3y?token=t0ken1"))
+            .await;
         let mut visit = other.visit().await;
         visit.publish().await;
         visit

@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::redirects::send_on;
 use super::{attempt, failed};
 use crate::gateway_parts::{Host, Names, Visit, dialer};
 use aqueduct::egress::attempt::{Depth, Reach};
@@ -167,7 +166,7 @@ async fn a_redirect_keeps_the_token_s_domain_unless_the_new_host_has_its_own() {
     ] {
         let script = async {
             let mut visit = host.visit().await;
-            send_on(&mut visit, "redirect", &url(to, &edge, "app")).await;
+            visit.send_on("redirect", &url(to, &edge, "app")).await;
             let mut visit = edge.visit().await;
             (visit.accept_publish().await, visit)
         };

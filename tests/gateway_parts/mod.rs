@@ -31,7 +31,7 @@ pub use prompt::Prompt;
 pub use publisher::{Publisher, Told};
 pub use tags::*;
 pub use target::{Seen, Target};
-pub use visit::{Connect, Host, Visit};
+pub use visit::{Connect, Host, Visit, redirect};
 
 use std::any::Any;
 use std::os::fd::AsFd;

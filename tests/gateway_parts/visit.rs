@@ -1,8 +1,8 @@
 //! A server that is played by hand: it says what the test says, message by message.
 
 use super::{Pipe, Prompt, soon};
-use crate::session_peer::Mouth;
-use crate::session_peer::ingest::connect_success;
+use crate::session_peer::ingest::{connect_success, info};
+use crate::session_peer::{Mouth, object, text};
 use aqueduct::rtmp::amf0::Value;
 use aqueduct::rtmp::chunk::Reader;
 use aqueduct::rtmp::command::Command;
@@ -122,6 +122,16 @@ impl Host {
     }
 }
 
+/// A refusal with `ex`, as Adobe's servers and SRS write it.
+pub fn redirect(key: &str, to: &str) -> Value {
+    let ex = object(&[("code", 302.0.into()), (key, text(to))]);
+    let mut info = info("error", "NetConnection.Connect.Rejected", "moved");
+    if let Value::Object(properties) = &mut info {
+        properties.push(("ex".to_owned(), ex));
+    }
+    info
+}
+
 impl Visit {
     pub fn new(pipe: Pipe) -> Self {
         Self {
@@ -233,6 +243,16 @@ impl Visit {
         })
         .await;
         connect
+    }
+
+    /// Answers `connect` with a redirect in an `_error`.
+    pub async fn send_on(&mut self, key: &str, to: &str) {
+        self.connect().await;
+        let info = redirect(key, to);
+        self.say(|mouth| {
+            mouth.call("_error", 1.0, &[info]);
+        })
+        .await;
     }
 
     pub async fn accept_create_stream(&mut self) {

@@ -3,8 +3,6 @@
 
 use crate::REFUSED;
 use crate::gateway_parts::{Authority, Diary, Host, Names, Network, Visit, until};
-use crate::session_peer::ingest::info;
-use crate::session_peer::{object, text};
 use aqueduct::egress::attempt::{Depth, Manner, Reach};
 use aqueduct::egress::preflight::preflight;
 use aqueduct::ingest::inputs::{FeedTerms, Feeder, Feeding, InputState, Standing};
@@ -16,7 +14,6 @@ use aqueduct::net::tls;
 use aqueduct::notify::{HttpPost, Post, Shaped};
 use aqueduct::relay::ring::RingLimits;
 use aqueduct::relay::{Hub, Shards, Tick};
-use aqueduct::rtmp::amf0::Value;
 use aqueduct::rule::{
     FileUrl, Files, HttpUrl, Input, Loops, Origin, PullUrl, Role, Source, StreamKey, TargetUrl,
 };
@@ -284,18 +281,11 @@ async fn every_kind_of_redirect_is_judged_and_what_is_no_http_is_not_followed() 
     }
 }
 
-/// Answers `connect` with a redirect.
-async fn send_on(visit: &mut Visit, to: &str) {
-    visit.connect().await;
-    let ex = object(&[("code", 302.0.into()), ("redirect", text(to))]);
-    let mut info = info("error", "NetConnection.Connect.Rejected", "moved");
-    if let Value::Object(properties) = &mut info {
-        properties.push(("ex".to_owned(), ex));
-    }
-    let say = visit.say(|mouth| {
-        mouth.call("_error", 1.0, &[info]);
-    });
-    say.await;
+/// Sends the next caller on.
+async fn send_on(host: &Host, to: &str) -> Visit {
+    let mut visit = host.visit().await;
+    visit.send_on("redirect", to).await;
+    visit
 }
 
 #[tokio::test]
@@ -311,27 +301,12 @@ async fn no_redirect_of_an_rtmp_server_leads_there() {
     ];
     for (place, what) in REFUSED.iter().copied().chain(named) {
         let to = format!("rtmp://{place}/app");
-        let script = async {
-            let mut visit = host.visit().await;
-            send_on(&mut visit, &to).await;
-            visit
-        };
-        let (failed, _visit) = tokio::join!(out.feed(pull(&url)), script);
+        let (failed, _visit) = tokio::join!(out.feed(pull(&url)), send_on(&host, &to));
         let reason = failed.reason.unwrap();
         assert!(reason.contains(what), "pull, {place}: {reason}");
-        let script = async {
-            let mut visit = host.visit().await;
-            send_on(&mut visit, &to).await;
-            visit
-        };
-        let (reason, _visit) = tokio::join!(out.push(&url), script);
+        let (reason, _visit) = tokio::join!(out.push(&url), send_on(&host, &to));
         assert!(reason.contains(what), "push, {place}: {reason}");
-        let script = async {
-            let mut visit = host.visit().await;
-            send_on(&mut visit, &to).await;
-            visit
-        };
-        let (reason, _visit) = tokio::join!(out.preflight(&url), script);
+        let (reason, _visit) = tokio::join!(out.preflight(&url), send_on(&host, &to));
         assert!(reason.contains(what), "preflight, {place}: {reason}");
         assert_eq!(out.network.called(), [FIRST; 3], "{place}");
     }
@@ -362,7 +337,9 @@ async fn no_redirect_leads_a_pull_out_of_tls() {
         tokio::join!(out.feed(pull(&format!("https://{place}/a.flv"))), script);
     let script = async {
         let mut visit = host.visit_tls(&server).await;
-        send_on(&mut visit, &format!("rtmp://{place}/app")).await;
+        visit
+            .send_on("redirect", &format!("rtmp://{place}/app"))
+            .await;
         visit
     };
     let (by_rtmp, _visit) =
