@@ -29,10 +29,7 @@ pub async fn publish(tcp: &mut TcpStream, name: &str) -> Outcome<u32> {
     let mut inbox = BytesMut::new();
     let mut hands = handshake::Client::plain(7);
     loop {
-        let mut unread: &[u8] = &inbox;
-        let progress = hands.read(&mut unread)?;
-        let read = inbox.len() - unread.len();
-        inbox.advance(read);
+        let progress = take(&mut inbox, |unread| hands.read(unread))?;
         tcp.write_all(&progress.output).await?;
         if progress.done {
             break;
@@ -43,10 +40,7 @@ pub async fn publish(tcp: &mut TcpStream, name: &str) -> Outcome<u32> {
     let mut session = ClientSession::new(ClientConfig::new("live", tc_url, name));
     let began = std::time::Instant::now();
     loop {
-        let mut unread: &[u8] = &inbox;
-        let event = session.read(&mut unread, began.elapsed())?;
-        let read = inbox.len() - unread.len();
-        inbox.advance(read);
+        let event = take(&mut inbox, |unread| session.read(unread, began.elapsed()))?;
         let output = session.output().split();
         tcp.write_all(&output).await?;
         match event {
@@ -70,10 +64,7 @@ pub async fn receive(tcp: &mut TcpStream) -> Outcome<(ServerSession, BytesMut)> 
     let mut hands = handshake::Server::new();
     loop {
         more(tcp, &mut inbox).await?;
-        let mut unread: &[u8] = &inbox;
-        let progress = hands.read(&mut unread)?;
-        let read = inbox.len() - unread.len();
-        inbox.advance(read);
+        let progress = take(&mut inbox, |unread| hands.read(unread))?;
         tcp.write_all(&progress.output).await?;
         if progress.done {
             break;
@@ -81,10 +72,7 @@ pub async fn receive(tcp: &mut TcpStream) -> Outcome<(ServerSession, BytesMut)> 
     }
     let mut session = ServerSession::new(ServerConfig::default());
     loop {
-        let mut unread: &[u8] = &inbox;
-        let event = session.read(&mut unread, Duration::ZERO)?;
-        let read = inbox.len() - unread.len();
-        inbox.advance(read);
+        let event = take(&mut inbox, |unread| session.read(unread, Duration::ZERO))?;
         match event {
             Some(ServerEvent::ConnectRequested(_)) => session.accept_connect(),
             Some(ServerEvent::PublishRequested(_)) => {
@@ -108,4 +96,13 @@ async fn more(tcp: &mut TcpStream, inbox: &mut BytesMut) -> Outcome<()> {
         0 => Err("the relay closed the connection".into()),
         _ => Ok(()),
     }
+}
+
+/// Reads from what has come, and takes out of it what was read.
+fn take<T>(inbox: &mut BytesMut, read: impl FnOnce(&mut &[u8]) -> T) -> T {
+    let mut unread: &[u8] = inbox;
+    let taken = read(&mut unread);
+    let left = unread.len();
+    inbox.advance(inbox.len() - left);
+    taken
 }
