@@ -61,7 +61,7 @@ impl Publisher {
         let length = frames.message(kind, number, now).len();
         link.free = link.free.max(now) + link.takes(length);
         let message = frames.message(kind, number, link.free);
-        self.behind.extend(&*message);
+        self.behind.extend(message);
         Ok(Sent {
             bytes: length,
             is_blocked: false,
