@@ -17,8 +17,8 @@ const WINDOW: Duration = Duration::from_millis(1020);
 /// pace, so that a stream which begins right behind another one waits for as few as are missing, and not for a whole group's turn.
 const AT_ONCE: u32 = 5;
 
-/// Lets attempts pass at a bounded rate, all pushes together, in the order in which they come: a few at once after a quiet
-/// time, then evenly spread, and never more than the bound within a second, wherever that second begins.
+/// Lets attempts pass at a bounded rate, all pushes together, in the order in which they come: a few ahead of an even pace, and
+/// never more than the bound within a second, wherever that second begins.
 #[derive(Debug)]
 pub struct StartGate {
     /// Whoever waits for its turn holds the lock, and the others stand behind it in line; one that leaves the line gives up its
