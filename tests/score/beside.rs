@@ -87,7 +87,7 @@ impl Healthy {
 pub async fn bad_neighbours(extent: Extent) -> Vec<Row> {
     let scene = Healthy::start().await;
     let length = Duration::from_secs(extent.of(60, 15).into());
-    let (without, _) = scene.during(length).await;
+    let (without, _) = scene.during(length / 2).await;
     let rss = scene.resident();
     let stalled = Sink::start(Mood::Stalls(READS_FOR, PATIENCE * 10), true);
     let began = Instant::now();
@@ -120,7 +120,11 @@ pub async fn bad_neighbours(extent: Extent) -> Vec<Row> {
         Row {
             item: 10,
             what: "one target of nine takes nothing: p99 of the eight others",
-            how: format!("one stream of 2.5 Mbit/s, {} s each", length.as_secs()),
+            how: format!(
+                "one stream of 2.5 Mbit/s, over {} s without it and {} s with it",
+                length.as_secs() / 2,
+                length.as_secs()
+            ),
             value: format!(
                 "{} -> {}; {missing_with_one} pictures lost; memory {megabytes:+.1} MiB",
                 millis(alone),
@@ -321,7 +325,7 @@ pub async fn strangers(extent: Extent) -> Row {
     const A_SECOND: u64 = 500;
     let scene = Healthy::start().await;
     let length = Duration::from_secs(extent.of(60, 10).into());
-    let (without, _) = scene.during(length).await;
+    let (without, _) = scene.during(length / 2).await;
     let done = Arc::new(AtomicU64::new(0));
     let coming = tokio::spawn({
         let (rtmp, done) = (scene.gateway.rtmp, Arc::clone(&done));
