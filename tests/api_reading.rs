@@ -24,7 +24,7 @@ async fn streams_are_shown_and_kicked() {
             "app": "live", "name": "cam", "state": "live", "since": "1970-01-01T00:00:00Z",
             "publisher": "192.0.2.7:51234", "client": "FMLE/3.0",
             "inputs": [{
-                "kind": "publisher", "state": "active", "peer": "192.0.2.7:51234", "client": "FMLE/3.0",
+                "kind": "publisher", "role": "main", "state": "active", "peer": "192.0.2.7:51234", "client": "FMLE/3.0",
             }],
             "tracks": [{
                 "kind": "video", "id": 0, "codec": "h264", "profile": "High", "level": "4.1", "width": 1920,

@@ -49,7 +49,7 @@ const WITHIN: &[(&str, &str)] = &[("rule", "secret")];
 const NARROW: &[(&str, &str, &[&str])] = &[
     ("relay", "rtmp", &[]),
     // A stream has a name; what is wished for it is not the relay's business.
-    ("relay", "rule", &["StreamKey", "Role"]),
+    ("relay", "rule", &["StreamKey", "Role", "SourceKind"]),
     ("store", "media", &[]),
     ("store", "rtmp", &[]),
     ("net", "media", &[]),

@@ -226,11 +226,12 @@ fn every_bound_of_the_limits_modules_is_on_the_page() {
     );
 }
 
-/// The files in which a test of this path may stand: `a::b::name` is in tests/a/b.rs, or in src/a/b.rs and its tests.
+/// The files in which a test of this path may stand: `a::b::name` is in tests/a/b.rs or its main.rs, or in src/a/b.rs and its tests.
 fn homes(path: &[&str]) -> Vec<PathBuf> {
     let inside = path.join("/");
     [
         format!("tests/{inside}.rs"),
+        format!("tests/{inside}/main.rs"),
         format!("src/{inside}.rs"),
         format!("src/{inside}/mod.rs"),
         format!("src/{inside}/tests.rs"),

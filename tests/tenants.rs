@@ -127,6 +127,7 @@ fn publishes(gateway: &Gateway, app: &str) -> Result<(), ClaimRefused> {
         credential: Credential::Key([0; 32]),
         peer: "192.0.2.7:4000".parse().unwrap(),
         client: String::new(),
+        input: None,
     };
     let key = StreamKey::parse(app, "cam").unwrap();
     let claimed = gateway.hub.claim(&key, claim, DuplicatePolicy::Takeover);

@@ -188,6 +188,7 @@ async fn a_forbidden_stream_is_ended_and_cannot_be_published() {
         credential: Credential::Key([0; 32]),
         peer: "192.0.2.7:4000".parse().unwrap(),
         client: String::new(),
+        input: None,
     };
     let publish = || hub.claim(&key, claim(), DuplicatePolicy::Takeover);
     let publisher = publish().unwrap();

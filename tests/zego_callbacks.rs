@@ -96,6 +96,7 @@ impl Scene {
         self.feed.announce(What::Publish {
             stream: stream.clone(),
             peer: "192.0.2.7:4000".parse().unwrap(),
+            input: None,
             change,
         });
     }

@@ -3,7 +3,8 @@
 use crate::egress::failure::Failure;
 use crate::egress::status::{PushStatus, TargetState};
 use crate::egress::{self, Board};
-use crate::ingest::{self, Asked, Ended, NotPublished, Received, Refused};
+use crate::ingest::inputs::Interruption;
+use crate::ingest::{self, Asked, Ended, NotPublished, Publisher, Received, Refused};
 use crate::media::MediaKind;
 use crate::net::dial::DialClass;
 use crate::relay::{
@@ -13,8 +14,9 @@ use crate::rtmp::session::Action;
 use crate::rule::{Role, StreamKey, TargetUrl};
 use crate::telemetry::events::{
     ConnectionRejected, PublishEnded, PublishRefused, PublishStarted, PublisherAwaited,
-    PublisherGivenUp, Push, RulesWait, StreamEnded, TargetBackingOff, TargetConnecting,
-    TargetFailed, TargetLive, TargetRecycled, TargetSlow, TargetStopped, TargetSwitched,
+    PublisherGivenUp, Push, RulesWait, StreamEnded, TargetBackingOff, TargetCaughtUp,
+    TargetConnecting, TargetFailed, TargetLive, TargetRecycled, TargetSlow, TargetStopped,
+    TargetSwitched,
 };
 use crate::telemetry::feed::PublishStart;
 use crate::telemetry::labels::{
@@ -39,10 +41,11 @@ impl Observer {
 }
 
 impl ingest::Watch for Observer {
-    fn publish_started(&self, stream: &StreamKey, peer: SocketAddr, client: &str, how: Arrival) {
+    fn publish_started(&self, publisher: Publisher<'_>, client: &str, how: Arrival) {
         PublishStarted {
-            stream,
-            peer,
+            stream: publisher.stream,
+            peer: publisher.peer,
+            input: publisher.input,
             client,
             how: match how {
                 Arrival::New => PublishStart::New,
@@ -54,14 +57,7 @@ impl ingest::Watch for Observer {
         .emit(&self.metrics);
     }
 
-    fn publish_ended(
-        &self,
-        stream: &StreamKey,
-        peer: SocketAddr,
-        why: &Ended,
-        bytes: u64,
-        lasted: Duration,
-    ) {
+    fn publish_ended(&self, publisher: Publisher<'_>, why: &Ended, bytes: u64, lasted: Duration) {
         let reason = match why {
             Ended::Unpublished => PublishEnd::Unpublished,
             Ended::TakenOver => PublishEnd::TakenOver,
@@ -73,10 +69,16 @@ impl ingest::Watch for Observer {
                 PublishEnd::Protocol
             }
             Ended::Io(_) => PublishEnd::Lost,
+            Ended::Fetched(fault) => match fault.interruption() {
+                Interruption::Stalled => PublishEnd::Idle,
+                Interruption::Garbage => PublishEnd::Protocol,
+                Interruption::Lost => PublishEnd::Lost,
+            },
         };
         PublishEnded {
-            stream,
-            peer,
+            stream: publisher.stream,
+            peer: publisher.peer,
+            input: publisher.input,
             reason,
             detail: Some(why),
             bytes,
@@ -238,6 +240,13 @@ impl egress::Watch for Observer {
                 Mode::AudioUntilKeyframe => DropReason::UntilKeyframe,
             },
             lag,
+        }
+        .emit(&self.metrics);
+    }
+
+    fn caught_up(&self, push: &PushStatus) {
+        TargetCaughtUp {
+            push: named(push, &push.url()),
         }
         .emit(&self.metrics);
     }

@@ -211,6 +211,6 @@ pub(super) fn input_settings(config: &Config, rtmp: SocketAddr) -> InputSettings
     InputSettings {
         apps: config.apps.iter().map(|app| app.name.clone()).collect(),
         file_directories: config.ingest.file_directories.clone(),
-        advertise: (config.rtmp.advertise.clone()).unwrap_or_else(|| format!("rtmp://{rtmp}")),
+        advertise: publish_server(config, rtmp),
     }
 }

@@ -6,7 +6,9 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use crate::rule::{AppName, Origin, Rule, RuleId, StreamKey, StreamName, TargetUrl, UrlTemplate};
+use crate::rule::{
+    AppName, Origin, Rule, RuleId, SourceKind, StreamKey, StreamName, TargetUrl, UrlTemplate,
+};
 use crate::telemetry::Label;
 use crate::telemetry::feed::{
     Change, PublishChange, PublishStart, RuleChange, StreamChange, TargetChange, What,
@@ -53,11 +55,15 @@ pub struct Event {
     /// The rule's revision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
-    /// The publisher's address and port.
+    /// The publisher's address and port; absent where the gateway fetches or plays the input.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "192.0.2.7:51234")]
     pub peer: Option<SocketAddr>,
-    /// How the publisher's program calls itself.
+    /// The kind of input, where one was put beside plain publishers: `pull`, `files` or `push`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "pull")]
+    pub input: Option<&'static str>,
+    /// How the publisher's program calls itself, or what is fetched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
     /// How the publisher came: `new`, `takeover`, `return` or `beside`.
@@ -76,6 +82,9 @@ pub struct Event {
     /// When the next attempt begins, in seconds from then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_seconds: Option<f64>,
+    /// How far behind the target is, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_seconds: Option<f64>,
     /// Which of the rule's two URLs the target goes to: `main` or `backup`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<&'static str>,
@@ -101,6 +110,8 @@ pub const EVENT_TYPES: &[&str] = &[
     "target.backing_off",
     "target.recycled",
     "target.failed",
+    "target.slow",
+    "target.caught_up",
     "target.switched",
     "target.stopped",
     "rule.created",
@@ -127,9 +138,11 @@ impl Event {
             What::Publish {
                 stream,
                 peer,
+                input,
                 change: what,
             } => Self {
-                peer: Some(*peer),
+                peer: Some(*peer).filter(|peer| peer.port() > 0),
+                input: input.map(SourceKind::as_str),
                 ..of_publish(what, Self::of_stream(id, change.at, stream))
             },
             What::Stream {
@@ -170,12 +183,14 @@ impl Event {
             enabled: None,
             revision: None,
             peer: None,
+            input: None,
             client: None,
             how: None,
             reason: None,
             detail: None,
             attempt: None,
             retry_seconds: None,
+            lag_seconds: None,
             to: None,
             bytes: None,
             seconds: None,
@@ -250,6 +265,12 @@ fn of_target(change: &TargetChange, event: Event) -> Event {
             detail: Some(detail.clone()),
             ..of("target.failed")
         },
+        TargetChange::Slow { left_out, lag } => Event {
+            reason: Some(left_out.as_str()),
+            lag_seconds: Some(lag.as_secs_f64()),
+            ..of("target.slow")
+        },
+        TargetChange::CaughtUp => of("target.caught_up"),
         TargetChange::Switched { to } => Event {
             to: Some(to.as_str()),
             ..of("target.switched")

@@ -114,6 +114,8 @@ impl Forbids {
 mod tests {
     use super::*;
     use crate::relay::ring::RingLimits;
+    use crate::relay::{Claim, Credential, DuplicatePolicy};
+    use crate::store::SqliteStore;
 
     /// Takes everything and keeps nothing.
     struct Nowhere;
@@ -148,5 +150,43 @@ mod tests {
         forbids.forbid(of_other).await.unwrap();
         forbids.permit(key(5)).await.unwrap();
         forbids.forbid(more()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_forbid_that_is_not_durable_ends_with_the_process_and_so_do_stored_ones_then() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = |durable| {
+            let hub = Hub::new(RingLimits::default());
+            let store = Arc::new(SqliteStore::open(directory.path()).unwrap());
+            let forbids = Forbids::open(Arc::clone(&hub), store, durable).unwrap();
+            (hub, forbids)
+        };
+        let may = |hub: &Arc<Hub>, number| {
+            let claim = Claim {
+                credential: Credential::Wish,
+                peer: "192.0.2.7:1".parse().unwrap(),
+                client: String::new(),
+                input: None,
+            };
+            hub.claim(&key(number), claim, DuplicatePolicy::Reject)
+                .is_ok()
+        };
+        let (hub, forbids) = open(false);
+        forbids.forbid(key(1)).await.unwrap();
+        assert!(!may(&hub, 1), "it is in force all the same");
+        // A reload of the configuration says otherwise.
+        forbids.set_durable(true);
+        forbids.forbid(key(2)).await.unwrap();
+        drop(forbids);
+        let (hub, forbids) = open(true);
+        assert!(may(&hub, 1) && !may(&hub, 2));
+        drop(forbids);
+        let (hub, forbids) = open(false);
+        assert!(may(&hub, 1) && may(&hub, 2));
+        // What is taken back is so for good, whatever is configured by then.
+        forbids.permit(key(2)).await.unwrap();
+        drop(forbids);
+        let (hub, _forbids) = open(true);
+        assert!(may(&hub, 2));
     }
 }

@@ -89,6 +89,7 @@ pub async fn lend(
                 stream,
                 peer,
                 change: PublishChange::Started { .. },
+                ..
             } => {
                 let loans = pending.take(stream, *peer);
                 let before = lent.remove(stream);

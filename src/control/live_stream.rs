@@ -1,8 +1,8 @@
 //! A live stream, looked at: from the relay's figures and the publisher's headers to what doors show.
 
 use super::stream_status::{
-    DropCounts, RepairCounts, StreamInput, StreamInputKind, StreamInputState, StreamState,
-    StreamStatus, TrackKind, TrackStatus,
+    DropCounts, RepairCounts, StreamInput, StreamInputState, StreamState, StreamStatus, TrackKind,
+    TrackStatus,
 };
 use super::warnings::warnings;
 use crate::media::timeline::{RepairKind, Repairs};
@@ -17,7 +17,7 @@ pub(super) fn stream_status(stream: &Stream, targets: u64) -> StreamStatus {
     let snapshot = stream.snapshot();
     let key = stream.key().clone();
     let warnings = warnings(&snapshot);
-    let inputs = vec![input_status(&snapshot)];
+    let inputs = input_statuses(&snapshot);
     let fps = fps(&snapshot);
     let StreamSnapshot {
         figures,
@@ -29,7 +29,7 @@ pub(super) fn stream_status(stream: &Stream, targets: u64) -> StreamStatus {
         ..
     } = snapshot;
     let (state, publisher, client) = match publisher {
-        Some(Publisher { peer, client }) => (StreamState::Live, placed(peer), named(client)),
+        Some(Publisher { peer, client, .. }) => (StreamState::Live, placed(peer), named(client)),
         None => (StreamState::Grace, None, None),
     };
     StreamStatus {
@@ -58,16 +58,29 @@ pub(super) fn stream_status(stream: &Stream, targets: u64) -> StreamStatus {
     }
 }
 
-fn input_status(snapshot: &StreamSnapshot) -> StreamInput {
-    let publisher = snapshot.publisher.as_ref();
+/// What is on the air, or was last, and what stands by.
+fn input_statuses(snapshot: &StreamSnapshot) -> Vec<StreamInput> {
+    let lost = snapshot.lost.as_ref().map(|lost| StreamInput {
+        peer: None,
+        client: None,
+        ..input_status(lost, StreamInputState::Lost)
+    });
+    let there = [
+        (&snapshot.publisher, StreamInputState::Active),
+        (&snapshot.standby, StreamInputState::Standby),
+    ];
+    let there = (there.into_iter())
+        .filter_map(|(publisher, state)| Some(input_status(publisher.as_ref()?, state)));
+    lost.into_iter().chain(there).collect()
+}
+
+fn input_status(publisher: &Publisher, state: StreamInputState) -> StreamInput {
     StreamInput {
-        kind: StreamInputKind::Publisher,
-        state: match publisher {
-            Some(_) => StreamInputState::Active,
-            None => StreamInputState::Lost,
-        },
-        peer: publisher.and_then(|publisher| placed(publisher.peer)),
-        client: publisher.and_then(|publisher| named(publisher.client.clone())),
+        kind: publisher.input.into(),
+        role: publisher.role,
+        state,
+        peer: placed(publisher.peer),
+        client: named(publisher.client.clone()),
     }
 }
 

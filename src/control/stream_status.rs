@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
-use crate::rule::{AppName, StreamName};
+use crate::rule::{AppName, Role, SourceKind, StreamName};
 
 /// A live stream.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -29,7 +29,7 @@ pub struct StreamStatus {
     /// How the publisher's program calls itself (`flashVer`); none in grace.
     #[schema(example = "FMLE/3.0 (compatible; Lavf61.7.100)")]
     pub client: Option<String>,
-    /// What feeds it.
+    /// What feeds it, and what stands by.
     pub inputs: Vec<StreamInput>,
     /// What it carries.
     pub tracks: Vec<TrackStatus>,
@@ -75,6 +75,9 @@ pub enum StreamState {
 pub struct StreamInput {
     /// How its media comes.
     pub kind: StreamInputKind,
+    /// In which of the stream's two places it is: `main` or `backup`.
+    #[schema(value_type = String, example = "main")]
+    pub role: Role,
     /// Whether the stream is fed by it.
     pub state: StreamInputState,
     /// Where its media comes from, as address and port; absent where that is not known.
@@ -90,8 +93,25 @@ pub struct StreamInput {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StreamInputKind {
-    /// A publisher brings it.
+    /// A publisher of the stream's own name brings it.
     Publisher,
+    /// The gateway fetches it.
+    Pull,
+    /// The gateway plays files.
+    Files,
+    /// A publisher with a push URL brings it.
+    Push,
+}
+
+impl From<Option<SourceKind>> for StreamInputKind {
+    fn from(put: Option<SourceKind>) -> Self {
+        match put {
+            None => Self::Publisher,
+            Some(SourceKind::Pull) => Self::Pull,
+            Some(SourceKind::Files) => Self::Files,
+            Some(SourceKind::Push) => Self::Push,
+        }
+    }
 }
 
 /// How an input stands.
@@ -100,6 +120,8 @@ pub enum StreamInputKind {
 pub enum StreamInputState {
     /// It feeds the stream.
     Active,
+    /// It is received, and the other one feeds the stream.
+    Standby,
     /// Its connection was lost, and it is waited for.
     Lost,
 }

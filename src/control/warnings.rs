@@ -124,9 +124,13 @@ mod tests {
         StreamSnapshot {
             figures,
             publisher: Some(Publisher {
+                role: crate::rule::Role::Main,
+                input: None,
                 peer: "192.0.2.7:1".parse().unwrap(),
                 client: String::new(),
             }),
+            lost: None,
+            standby: None,
             repairs: Repairs::default(),
             symptoms: Symptoms::default(),
             jumps: 0,

@@ -264,9 +264,13 @@ impl<'a, W: Wire> Pump<'a, W> {
             mode => Some((mode, now)),
         };
         self.status.slow(self.slow.map(|(mode, _)| mode));
-        if self.slow.is_some() && !was_slow {
-            let lag = Duration::from_millis(standing.lag.ms);
-            self.watch.slow(self.status, standing.mode, lag);
+        match (was_slow, self.slow.is_some()) {
+            (false, true) => {
+                let lag = Duration::from_millis(standing.lag.ms);
+                self.watch.slow(self.status, standing.mode, lag);
+            }
+            (true, false) => self.watch.caught_up(self.status),
+            _ => {}
         }
         Some(standing)
     }

@@ -57,6 +57,8 @@ pub trait Watch: Send + Sync {
     /// A live push's target is too slow, so far behind: from now on it is given this part of its stream. Told again once it was
     /// given all for some time. Few have to know.
     fn slow(&self, _push: &PushStatus, _mode: Mode, _lag: Duration) {}
+    /// It was slow, and has been given all for a while.
+    fn caught_up(&self, _push: &PushStatus) {}
     /// A look at a live push, once a second: how far behind it is, and what it was not given since the last look.
     fn looked(&self, lag: Duration, left_out: LeftOut);
 }

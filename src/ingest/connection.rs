@@ -7,7 +7,7 @@ use super::buffer::ReadBuffer;
 use super::inputs::Resolved;
 use super::outcome::{Ended, NotPublished};
 use super::socket::Socket;
-use super::{Asked, Gate};
+use super::{Asked, Gate, Publisher};
 use crate::net::permits::Permit;
 use crate::relay::{Beat, Claim, ClaimRefused, Credential, Producer};
 use crate::rtmp::handshake;
@@ -54,13 +54,18 @@ pub(super) async fn serve(
             permit.settle();
             let stream = Arc::clone(producer.stream());
             let began = Instant::now();
+            let publisher = Publisher {
+                stream: stream.key(),
+                peer,
+                input: producer.input(),
+            };
             gate.watch
-                .publish_started(stream.key(), peer, &client, producer.arrival());
+                .publish_started(publisher, &client, producer.arrival());
             let ended = connection.publish(&producer, gate, beat).await;
             let bytes = connection.session.bytes_in();
             // Told first: what becomes of the stream follows from it.
             gate.watch
-                .publish_ended(stream.key(), peer, &ended, bytes, began.elapsed());
+                .publish_ended(publisher, &ended, bytes, began.elapsed());
             leave(producer, &ended);
             peer_closes = matches!(ended, Ended::Unpublished);
         }
@@ -274,14 +279,15 @@ async fn claim(
     client: &str,
     gate: &Gate,
 ) -> Result<Producer, NotPublished> {
-    let (key, role, credential) = match resolve(asked, query, gate) {
+    let (key, role, credential, input) = match resolve(asked, query, gate) {
         Resolved::Input {
             stream,
             role,
             credential,
+            input,
         } => {
             gate.admission.judge_push(peer, Ok(()))?;
-            (stream, role, credential)
+            (stream, role, credential, Some(input))
         }
         Resolved::Refused(refused) => {
             gate.admission.judge_push(peer, Err(refused))?;
@@ -292,13 +298,14 @@ async fn claim(
             if gate.names.is_taken(&key) {
                 return Err(ClaimRefused::Busy.into());
             }
-            (key, Role::Main, credential)
+            (key, Role::Main, credential, None)
         }
     };
     let claim = Claim {
         credential,
         peer,
         client: client.to_owned(),
+        input,
     };
     let duplicate = gate.duplicate();
     Ok(gate.hub.claim_as(&key, role, claim, duplicate)?)

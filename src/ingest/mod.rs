@@ -21,7 +21,7 @@ use crate::net::listener::Acceptor;
 use crate::net::permits::Permit;
 use crate::relay::status::Drops;
 use crate::relay::{Arrival, Beat, DuplicatePolicy, Hub, Shards};
-use crate::rule::StreamKey;
+use crate::rule::{SourceKind, StreamKey};
 use crate::secret::Secret;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
@@ -48,21 +48,25 @@ pub struct Gate {
 
 /// Is told what publishers do: the logs and the metrics.
 pub trait Watch: Send + Sync {
-    /// A publisher was let in.
-    fn publish_started(&self, stream: &StreamKey, peer: SocketAddr, client: &str, how: Arrival);
+    /// A publisher was let in, or an input of the gateway's own has media.
+    fn publish_started(&self, publisher: Publisher<'_>, client: &str, how: Arrival);
     /// Its publish is over, after so many bytes and so much time.
-    fn publish_ended(
-        &self,
-        stream: &StreamKey,
-        peer: SocketAddr,
-        why: &Ended,
-        bytes: u64,
-        lasted: Duration,
-    );
+    fn publish_ended(&self, publisher: Publisher<'_>, why: &Ended, bytes: u64, lasted: Duration);
     /// A connection ended without a publish; `asked` is what it wanted to publish, if it came that far.
     fn not_published(&self, peer: SocketAddr, why: &NotPublished, asked: Option<&Asked>);
     /// So much media was read at once.
     fn received(&self, received: Received);
+}
+
+/// Who feeds a stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Publisher<'a> {
+    /// The stream.
+    pub stream: &'a StreamKey,
+    /// Where it comes from; port 0 where the gateway fetches or plays it.
+    pub peer: SocketAddr,
+    /// The kind of input, where one was put; none for a plain publisher.
+    pub input: Option<SourceKind>,
 }
 
 /// What a publisher wanted to publish.

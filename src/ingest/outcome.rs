@@ -1,6 +1,7 @@
 //! How a publisher's connection ends: what the log, the metrics and the publisher itself are told.
 
 use super::admission::Refused;
+use super::inputs::Fault;
 use crate::relay::ClaimRefused;
 use crate::rtmp::handshake::HandshakeError;
 use crate::rtmp::limits::{IDLE_TIMEOUT, MEDIA_TIMEOUT};
@@ -102,7 +103,7 @@ impl Ended {
     pub fn is_loss(&self) -> bool {
         matches!(
             self,
-            Self::Closed | Self::Idle | Self::NoMedia | Self::Io(_)
+            Self::Closed | Self::Idle | Self::NoMedia | Self::Io(_) | Self::Fetched(_)
         )
     }
 }
@@ -146,6 +147,9 @@ pub enum Ended {
     /// The connection broke.
     #[error("connection: {0}")]
     Io(#[from] io::Error),
+    /// What the gateway fetched or played has failed.
+    #[error("{0}")]
+    Fetched(Fault),
 }
 
 #[cfg(test)]

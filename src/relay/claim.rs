@@ -2,7 +2,10 @@
 
 use super::bars::Barred;
 use super::limits::STREAMS_MAX;
+use crate::rule::SourceKind;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 /// What a publisher showed to be let in; who shows the same may take its stream over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,17 @@ pub struct Claim {
     pub peer: SocketAddr,
     /// The encoder's name for itself.
     pub client: String,
+    /// What it feeds that somebody has put; none for a plain publisher.
+    pub input: Option<InputClaim>,
+}
+
+/// What is known of an input that somebody has put, while it is claimed.
+#[derive(Clone, Debug)]
+pub struct InputClaim {
+    /// How its media comes.
+    pub kind: SourceKind,
+    /// Counts the bytes of its media, whether it is on the air or stands by.
+    pub bytes: Arc<AtomicU64>,
 }
 
 /// What happens when a second publisher comes for a live stream.

@@ -25,6 +25,8 @@ pub enum Presence {
     Fed,
     /// Its connection was lost, and it may come back within the time of grace.
     Away,
+    /// It has not come yet, and the stream is to begin with it; the other input stands by.
+    Reserved,
     /// Nobody comes any more.
     Ended(End),
 }
@@ -38,6 +40,6 @@ pub enum Arrival {
     Takeover,
     /// The one before had lost its connection.
     Return,
-    /// It is the stream's other input, and stands by.
+    /// It is the stream's other input: it stands by, or the stream was [reserved](Presence::Reserved) for it.
     Beside,
 }

@@ -42,6 +42,8 @@ pub struct Hub {
 #[derive(Default)]
 struct Registry {
     live: HashMap<StreamKey, Arc<Stream>>,
+    /// Which input streams of these names are to begin with: one for each stream with inputs at the most.
+    reserved: HashMap<StreamKey, Role>,
     bars: Bars,
     next_id: u64,
 }
@@ -92,8 +94,9 @@ impl Hub {
         self.claim_as(key, Role::Main, claim, duplicate)
     }
 
-    /// Gives one of the stream's two places to an input. It is on the air at once where the other place is empty, and otherwise stands
-    /// by; [`Stream::call`] has it take over. The runtime that this is called on becomes the home of a new stream's targets.
+    /// Gives one of the stream's two places to an input. It is on the air at once where the other place is empty and the stream is not
+    /// [reserved](Self::reserve) for that, and otherwise stands by; [`Stream::call`] has it take over. The runtime that this is called on becomes the home of a new
+    /// stream's targets.
     ///
     /// # Errors
     /// The place has another input that keeps it, or there are too many streams.
@@ -118,7 +121,10 @@ impl Hub {
                 Some(Handover::Ended) | None => {
                     registry.next_id += 1;
                     let id = StreamId(registry.next_id);
-                    let stream = Stream::new(id, key.clone(), role, claim, self.limits, gap);
+                    let mut stream = Stream::new(id, key.clone(), role, claim, self.limits, gap);
+                    if registry.reserved.get(key) == Some(&role.other()) {
+                        stream.reserve_for_other();
+                    }
                     let stream = Arc::new(stream);
                     registry.live.insert(key.clone(), Arc::clone(&stream));
                     stream.produce(self, Arrival::New)
@@ -127,6 +133,16 @@ impl Hub {
         };
         self.announce();
         Ok(producer)
+    }
+
+    /// From now on a stream of this name begins with this input: where the other one comes first, it stands by until it is
+    /// [called](Stream::call). With `None` it begins with whichever comes first.
+    pub fn reserve(&self, key: &StreamKey, first: Option<Role>) {
+        let reserved = &mut self.lock().reserved;
+        match first {
+            Some(role) => reserved.insert(key.clone(), role),
+            None => reserved.remove(key),
+        };
     }
 
     /// The stream of that name, while it is live.

@@ -29,7 +29,7 @@ pub mod tick;
 mod watch;
 
 pub use beat::{Beat, Looker};
-pub use claim::{Claim, ClaimRefused, Credential, DuplicatePolicy};
+pub use claim::{Claim, ClaimRefused, Credential, DuplicatePolicy, InputClaim};
 pub use cursor::{Lag, LeftOut, Mode, Recycle};
 pub use hold::{Arrival, End, Hold, Presence};
 pub use hub::{Hub, Terms};

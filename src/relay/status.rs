@@ -4,6 +4,7 @@ use super::headers::Headers;
 use super::pace::Pace;
 use crate::media::timeline::{Repairs, Symptoms};
 use crate::media::{Class, Codec, Shape, Track};
+use crate::rule::{Role, SourceKind};
 use std::net::SocketAddr;
 use std::ops::AddAssign;
 use std::sync::Arc;
@@ -166,9 +167,13 @@ impl StreamFigures {
     }
 }
 
-/// Who publishes a stream.
+/// Who feeds a stream.
 #[derive(Clone, Debug)]
 pub struct Publisher {
+    /// In which of its places.
+    pub role: Role,
+    /// The kind of input, where one was put; none for a plain publisher.
+    pub input: Option<SourceKind>,
     /// Where it comes from.
     pub peer: SocketAddr,
     /// The encoder's name for itself, as it gave it at `connect`.
@@ -180,8 +185,12 @@ pub struct Publisher {
 pub struct StreamSnapshot {
     /// Its figures.
     pub figures: StreamFigures,
-    /// Who publishes it; nobody in the time of grace.
+    /// Who is on the air; nobody in the time of grace.
     pub publisher: Option<Publisher>,
+    /// Who was lost and is waited for.
+    pub lost: Option<Publisher>,
+    /// Who stands by.
+    pub standby: Option<Publisher>,
     /// Timestamps that had to be repaired, by kind.
     pub repairs: Repairs,
     /// What is the matter with its publisher's clock.

@@ -16,7 +16,7 @@ use super::hold::{End, Hold, Presence};
 use super::intake::Intake;
 use super::outflow::{Fresh, Outflow};
 use super::ring::RingLimits;
-use super::status::{Publisher, StreamSnapshot};
+use super::status::StreamSnapshot;
 use crate::media::Tag;
 use crate::media::timeline::GapPolicy;
 use crate::rule::{Role, StreamKey};
@@ -103,6 +103,14 @@ impl Stream {
         }
     }
 
+    /// Has a stream that nothing was sent to begin with its other input: the one that it was made for stands by.
+    pub(super) fn reserve_for_other(&mut self) {
+        let shared = self.shared.get_mut();
+        let shared = shared.unwrap_or_else(PoisonError::into_inner);
+        shared.reserve_for_other();
+        self.hold.send_replace(shared.hold);
+    }
+
     /// This life's id.
     pub fn id(&self) -> StreamId {
         self.id
@@ -147,13 +155,13 @@ impl Stream {
     pub fn snapshot(&self) -> StreamSnapshot {
         let shared = self.lock();
         let (now, intake) = (self.began.elapsed(), &shared.intake);
-        let is_away = shared.hold.presence == Presence::Away;
+        let presence = shared.hold.presence;
+        let is_there = !matches!(presence, Presence::Away | Presence::Reserved);
         StreamSnapshot {
             figures: intake.figures.at(now),
-            publisher: (!is_away).then(|| Publisher {
-                peer: shared.seat.claim.peer,
-                client: shared.seat.claim.client.clone(),
-            }),
+            publisher: is_there.then(|| shared.seat.publisher()),
+            lost: (presence == Presence::Away).then(|| shared.seat.publisher()),
+            standby: (shared.standby.as_ref()).map(|standby| standby.seat.publisher()),
             repairs: *intake.timeline.repairs(),
             symptoms: intake.timeline.symptoms(),
             jumps: intake.timeline.jumps(now),
@@ -315,7 +323,7 @@ impl Shared {
     fn end(&self) -> Option<End> {
         match self.hold.presence {
             Presence::Ended(end) => Some(end),
-            Presence::Fed | Presence::Away => None,
+            Presence::Fed | Presence::Away | Presence::Reserved => None,
         }
     }
 

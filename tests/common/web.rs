@@ -38,6 +38,8 @@ pub enum State {
 pub struct Content {
     /// `/live.flv`, sent again and again in real time.
     pub live: Option<PathBuf>,
+    /// So long that takes for its answer.
+    pub delay: Duration,
     /// `/files/NAME`, and `/plain/NAME` without ranges.
     pub files: Vec<PathBuf>,
     /// `/moved` leads here.
@@ -114,7 +116,8 @@ async fn serve(
         .lock()
         .expect("a list")
         .push(format!("{path} {range:?}"));
-    if path == "/live.flv" {
+    if path.split('?').next() == Some("/live.flv") {
+        tokio::time::sleep(content.delay).await;
         return match content.live {
             Some(file) if *state.borrow() != State::Down => {
                 live(tcp, flv::read(&file), state).await

@@ -239,6 +239,7 @@ pub fn stream_status(app: &str, name: &str) -> StreamStatus {
         client: Some("FMLE/3.0".into()),
         inputs: vec![StreamInput {
             kind: StreamInputKind::Publisher,
+            role: Role::Main,
             state: StreamInputState::Active,
             peer: Some("192.0.2.7:51234".parse().unwrap()),
             client: Some("FMLE/3.0".into()),
@@ -367,7 +368,7 @@ impl Gateway {
             InputSettings {
                 apps: [live.clone()].into(),
                 file_directories: vec!["/srv/media".into()],
-                advertise: "rtmp://gateway.example".to_owned(),
+                advertise: Some("rtmp://gateway.example".to_owned()),
             },
             judge,
             clock.clone(),

@@ -3,9 +3,8 @@
 use super::until;
 use aqueduct::egress::failure::Failure;
 use aqueduct::egress::status::PushStatus;
-use aqueduct::ingest::{Asked, Ended, NotPublished, Received};
+use aqueduct::ingest::{Asked, Ended, NotPublished, Publisher, Received};
 use aqueduct::relay::{Arrival, LeftOut};
-use aqueduct::rule::StreamKey;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -84,18 +83,18 @@ impl Diary {
 }
 
 impl aqueduct::ingest::Watch for Diary {
-    fn publish_started(&self, stream: &StreamKey, _: SocketAddr, _: &str, how: Arrival) {
+    fn publish_started(&self, publisher: Publisher<'_>, _: &str, how: Arrival) {
         let how = match how {
             Arrival::New => "new",
             Arrival::Takeover => "takeover",
             Arrival::Return => "return",
             Arrival::Beside => "beside",
         };
-        self.write(format!("started {stream} {how}"));
+        self.write(format!("started {} {how}", publisher.stream));
     }
 
-    fn publish_ended(&self, stream: &StreamKey, _: SocketAddr, why: &Ended, _: u64, _: Duration) {
-        self.write(format!("ended {stream}: {why}"));
+    fn publish_ended(&self, publisher: Publisher<'_>, why: &Ended, _: u64, _: Duration) {
+        self.write(format!("ended {}: {why}", publisher.stream));
     }
 
     fn not_published(&self, _: SocketAddr, why: &NotPublished, asked: Option<&Asked>) {

@@ -40,6 +40,7 @@ fn claim(gateway: &Gateway, name: &str) -> Producer {
         credential: Credential::Key([0; 32]),
         peer: "127.0.0.1:5000".parse().unwrap(),
         client: "test".into(),
+        input: None,
     };
     let stream = StreamKey::parse("live", name).unwrap();
     let producer = gateway.hub.claim(&stream, claim, DuplicatePolicy::Takeover);

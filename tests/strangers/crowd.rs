@@ -166,6 +166,7 @@ async fn a_full_gateway_takes_no_more_streams_and_carries_on_those_it_has() {
             credential: Credential::Address([192, 0, 2, 1].into()),
             peer: "192.0.2.1:4000".parse().unwrap(),
             client: String::new(),
+            input: None,
         };
         gateway.hub.claim(&key, claim, DuplicatePolicy::Takeover)
     };

@@ -119,9 +119,7 @@ async fn relay(sdk: Sdk) {
     scene.project = made["ProjectId"].as_str().unwrap().to_owned();
 
     scene.handle("Start", json!({})).await;
-    // Whichever input is there first begins.
-    let to_main = json!({"InputEndpoint": "Main"});
-    scene.handle("SwitchInput", to_main.clone()).await;
+    // The main input begins, whichever of the two answers first.
     scene.on_air("Main").await;
     let both = [&first, &second];
     more_is_recorded(&both, "out").await;
@@ -134,6 +132,7 @@ async fn relay(sdk: Sdk) {
     more_is_recorded(&both, "out").await;
     main.set(State::Up);
     // It may take a while until the input is well enough to be switched to.
+    let to_main = json!({"InputEndpoint": "Main"});
     scene.handle("SwitchInput", to_main).await;
     scene.on_air("Main").await;
     more_is_recorded(&both, "out").await;

@@ -76,7 +76,7 @@ pub struct InputBody {
     /// Why it is not fed.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
-    /// Bytes of media that came since it was started; 0 for a publisher's, which the stream counts.
+    /// Bytes of media that came since it was started.
     bytes: u64,
     /// Where it is in its files.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -204,6 +204,7 @@ impl From<PutError> for Problem {
                 Self::invalid(field, format!("The source is refused: {detail}"))
             }
             PutError::Directory => Self::invalid("files", detail),
+            PutError::NoAddress => Self::invalid("push", detail),
             PutError::Owned(_) | PutError::NameTaken | PutError::TooMany => {
                 Self::plain(StatusCode::CONFLICT, detail)
             }

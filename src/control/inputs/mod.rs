@@ -60,8 +60,8 @@ pub struct InputSettings {
     pub apps: HashSet<AppName>,
     /// Where files on the gateway's own disk may be; absolute.
     pub file_directories: Vec<PathBuf>,
-    /// `rtmp://host[:port]`, as publishers reach the gateway.
-    pub advertise: String,
+    /// `rtmp://host[:port]`, as publishers reach the gateway, where that is known.
+    pub advertise: Option<String>,
 }
 
 /// The service. Cheap to clone; all clones are one.
@@ -229,11 +229,14 @@ impl Inputs {
         self.shared.feeding.notices()
     }
 
-    /// The URL that a publisher of this input is given; none where it is not pushed.
+    /// The URL that a publisher of this input is given; none where it is not pushed, or where the gateway does not know its own address.
     pub fn push_url(&self, input: &Input) -> Option<Secret> {
         let settings = self.shared.settings.load();
         match &input.source {
-            Source::Push(push) => Some(push.url(&settings.advertise, &input.stream.app)),
+            Source::Push(push) => {
+                let server = settings.advertise.as_deref()?;
+                Some(push.url(server, &input.stream.app))
+            }
             Source::Pull(_) | Source::Files(_) => None,
         }
     }
@@ -294,6 +297,7 @@ impl Inputs {
         match &input.source {
             Source::Pull(url) => judge(url.host(), url.port_or_default()),
             Source::Files(files) => files.urls().iter().try_for_each(judge_file),
+            Source::Push(_) if settings.advertise.is_none() => Err(PutError::NoAddress),
             Source::Push(_) => Ok(()),
         }
     }

@@ -81,6 +81,11 @@ pub enum PutError {
     /// A path outside the directories that are permitted.
     #[error("the file is in none of the directories of ingest.file_directories")]
     Directory,
+    /// A push URL would lead nowhere.
+    #[error(
+        "this gateway does not know its own address; set advertise in the [rtmp] section of its configuration"
+    )]
+    NoAddress,
     /// The place is somebody else's.
     #[error("this input belongs to {}", owner(.0))]
     Owned(Origin),

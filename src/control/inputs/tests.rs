@@ -72,7 +72,7 @@ fn settings() -> InputSettings {
     InputSettings {
         apps: HashSet::from([AppName::live()]),
         file_directories: vec!["/srv/media".into()],
-        advertise: "rtmp://gateway:1935".to_owned(),
+        advertise: Some("rtmp://gateway:1935".to_owned()),
     }
 }
 
@@ -303,4 +303,22 @@ async fn a_push_name_leads_to_one_input() {
         url.expose()
             .starts_with("rtmp://gateway:1935/live/p?txSecret=")
     );
+}
+
+#[tokio::test]
+async fn no_push_url_is_made_by_a_gateway_that_does_not_know_its_own_address() {
+    let scene = Scene::new();
+    let inputs = scene.open(Vec::new());
+    inputs.put(push("a", Role::Main)).await.unwrap();
+    let unknown = InputSettings {
+        advertise: None,
+        ..settings()
+    };
+    inputs.replace_fixed(Vec::new(), unknown).await;
+    assert!(inputs.push_url(&push("a", Role::Main)).is_none());
+    let put = inputs.put(push("b", Role::Backup)).await;
+    assert!(matches!(put, Err(PutError::NoAddress)));
+    // Other inputs need none.
+    let pull = pull(Role::Main, Origin::Api, "rtmp://h/a/b");
+    inputs.put(pull).await.unwrap();
 }

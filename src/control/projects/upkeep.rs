@@ -219,6 +219,8 @@ impl LiveOutputs<'_> {
             }
             TargetChange::Connecting
             | TargetChange::Recycled { .. }
+            | TargetChange::Slow { .. }
+            | TargetChange::CaughtUp
             | TargetChange::Switched { .. } => {}
         }
     }

@@ -1,11 +1,10 @@
 //! What is known of an input that runs: written by whoever runs it, read by whoever shows it.
 
-use super::fault::Fault;
 use super::status::{Happening, InputNotice, InputState, Interruption, Position, Standing};
 use crate::rule::{Role, StreamKey};
 use crate::telemetry::events::{InputEnded, InputFailed, InputFed};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use time::OffsetDateTime;
 use tokio::sync::broadcast;
 
@@ -14,7 +13,8 @@ pub(super) struct Board {
     pub(super) stream: StreamKey,
     pub(super) role: Role,
     phase: Mutex<Phase>,
-    bytes: AtomicU64,
+    /// Of media, from the start on; whoever has claimed the stream for it counts them.
+    pub(super) bytes: Arc<AtomicU64>,
     notices: broadcast::Sender<InputNotice>,
 }
 
@@ -43,7 +43,7 @@ impl Board {
                 reason: None,
                 position: None,
             }),
-            bytes: AtomicU64::new(0),
+            bytes: Arc::default(),
             notices,
         }
     }
@@ -68,6 +68,15 @@ impl Board {
 
     pub(super) fn state(&self) -> InputState {
         self.phase().state
+    }
+
+    /// Whether it may still become the one that the stream begins with: its first attempt has not failed.
+    pub(super) fn is_coming(&self) -> bool {
+        let phase = self.phase();
+        match phase.state {
+            InputState::Connecting => phase.attempt <= 1,
+            state => state == InputState::Waiting || state.is_fed(),
+        }
     }
 
     /// Another attempt begins.
@@ -97,7 +106,7 @@ impl Board {
     }
 
     /// An attempt, or what came of it, is over.
-    pub(super) fn failed(&self, fault: &Fault, reason: String, is_final: bool) {
+    pub(super) fn failed(&self, why: Interruption, reason: String, is_final: bool) {
         let mut phase = self.phase();
         let was_fed = phase.state.is_fed();
         InputFailed {
@@ -114,7 +123,7 @@ impl Board {
         });
         drop(phase);
         if was_fed {
-            self.interrupted(fault.interruption());
+            self.interrupted(why);
         }
         if is_final {
             self.tell(Happening::Failed { role: self.role });
@@ -140,8 +149,8 @@ impl Board {
         }
     }
 
-    pub(super) fn count(&self, bytes: usize, position: Option<Position>) {
-        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    /// It is there in its files.
+    pub(super) fn reach(&self, position: Option<Position>) {
         if position.is_some() {
             self.phase().position = position;
         }

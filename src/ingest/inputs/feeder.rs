@@ -47,6 +47,7 @@ pub struct Feeder {
     terms: Arc<ArcSwap<FeedTerms>>,
     notices: broadcast::Sender<InputNotice>,
     streams: Mutex<HashMap<StreamKey, Fed>>,
+    began: Instant,
     me: Weak<Self>,
 }
 
@@ -55,6 +56,8 @@ struct Fed {
     main: Option<Run>,
     backup: Option<Run>,
     referee: Referee,
+    /// The input that the stream's name is kept for in the hub.
+    kept_for: Option<Role>,
     /// The input that was on the air last, as it was told.
     current: Option<Role>,
     /// Whether it was told that nothing is left.
@@ -102,6 +105,7 @@ impl Feeder {
             terms: Arc::new(ArcSwap::from_pointee(terms)),
             notices: broadcast::channel(NOTICES_MAX).0,
             streams: Mutex::default(),
+            began: Instant::now(),
             me: me.clone(),
         })
     }
@@ -115,7 +119,7 @@ impl Feeder {
     pub fn drain(&self) {
         for (_, fed) in self.streams().drain() {
             for run in [fed.main, fed.backup].into_iter().flatten() {
-                run.order.send_replace(Order::End);
+                run.order.send_replace(Order::Drain);
             }
         }
     }
@@ -145,7 +149,7 @@ impl Feeder {
                     return;
                 }
                 let fault = Fault::Panicked;
-                board.failed(&fault, fault.to_string(), false);
+                board.failed(fault.interruption(), fault.to_string(), false);
                 sleep(AFTER_PANIC).await;
                 if *order.borrow() != Order::Run {
                     return;
@@ -158,11 +162,10 @@ impl Feeder {
     fn look_out(&self, stream: &StreamKey) -> DropCancel {
         let stop = CancellationToken::new();
         let (stopped, me, stream) = (stop.clone(), self.me.clone(), stream.clone());
-        let began = Instant::now();
         self.shards.pick().handle.spawn(async move {
             while !stopped.is_cancelled() {
                 match me.upgrade() {
-                    Some(feeder) => feeder.look(&stream, began.elapsed()),
+                    Some(feeder) => feeder.look(&stream),
                     None => return,
                 }
                 tokio::select! {
@@ -174,7 +177,8 @@ impl Feeder {
         DropCancel(stop)
     }
 
-    fn look(&self, key: &StreamKey, now: Duration) {
+    fn look(&self, key: &StreamKey) {
+        let now = self.began.elapsed();
         let stream = self.means.hub.find(key);
         let sights = stream
             .as_ref()
@@ -186,8 +190,12 @@ impl Feeder {
             return;
         };
         fed.see_publishers(&sights);
+        let preferred = fed.referee.preferred();
+        let on_air = stream.as_ref().map_or(preferred, |stream| stream.on_air());
+        let is_coming = (fed.at(preferred).as_ref()).is_some_and(|run| run.board.is_coming());
+        let ruling = (fed.referee).judge(on_air, &sights, is_coming, &terms.switch, now);
+        self.keep(key, fed, ruling.kept_for);
         if let Some(stream) = &stream {
-            let on_air = stream.on_air();
             let is_begun = sights
                 .iter()
                 .any(|sight| sight.role == on_air && sight.is_ready);
@@ -199,7 +207,6 @@ impl Feeder {
                 fed.current = Some(on_air);
                 self.tell(key, Happening::Current { role: on_air });
             }
-            let ruling = fed.referee.judge(on_air, &sights, &terms.switch, now);
             stream.call(ruling.call);
             if let Some(run) = ruling.stalled.and_then(|role| fed.at(role).as_ref()) {
                 run.board.interrupted(Interruption::Stalled);
@@ -210,6 +217,14 @@ impl Feeder {
             self.tell(key, Happening::AllEnded);
         }
         fed.is_over = is_over;
+    }
+
+    /// Has a stream that is not there yet begin with this input.
+    fn keep(&self, key: &StreamKey, fed: &mut Fed, first: Option<Role>) {
+        if fed.kept_for != first {
+            fed.kept_for = first;
+            self.means.hub.reserve(key, first);
+        }
     }
 
     fn tell(&self, stream: &StreamKey, what: Happening) {
@@ -236,28 +251,34 @@ impl Feeding for Feeder {
             Source::Push(push) => Some(push),
             Source::Pull(_) | Source::Files(_) => None,
         };
-        self.names.begin(stream, role, push);
         let (order, told) = watch::channel(Order::Run);
         let state = match push {
             Some(_) => InputState::Waiting,
             None => InputState::Connecting,
         };
         let board = Board::new(stream.clone(), role, state, self.notices.clone());
+        self.names.begin(stream, role, push, &board.bytes);
         let run = Run {
             board: Arc::new(board),
             is_push: push.is_some(),
             order,
         };
+        let now = self.began.elapsed();
         let mut streams = self.streams();
         let fed = streams.entry(stream.clone()).or_insert_with(|| Fed {
             main: None,
             backup: None,
-            referee: Referee::new(Role::Main),
+            referee: Referee::new(Role::Main, now),
+            kept_for: None,
             current: None,
             is_over: false,
             _lookout: self.look_out(stream),
         });
         fed.is_over = false;
+        fed.referee.started(role, now);
+        if role == fed.referee.preferred() {
+            self.keep(stream, fed, Some(role));
+        }
         let board = Arc::clone(&run.board);
         if let Some(before) = fed.at_mut(role).replace(run) {
             before.order.send_replace(Order::Yield);
@@ -275,7 +296,9 @@ impl Feeding for Feeder {
             return;
         };
         let run = fed.at_mut(role).take();
+        fed.referee.stopped(role);
         if fed.main.is_none() && fed.backup.is_none() {
+            self.keep(stream, fed, None);
             streams.remove(stream);
         }
         drop(streams);
@@ -290,6 +313,10 @@ impl Feeding for Feeder {
     fn prefer(&self, stream: &StreamKey, role: Role) {
         if let Some(fed) = self.streams().get_mut(stream) {
             fed.referee.prefer(role);
+            // What is kept is kept for this one now, if it is there.
+            let is_there = fed.at(role).is_some();
+            let first = fed.kept_for.and(is_there.then_some(role));
+            self.keep(stream, fed, first);
         }
     }
 

@@ -14,6 +14,7 @@ mod referee;
 mod run;
 mod status;
 
+pub use fault::Fault;
 pub use feeder::{FeedTerms, Feeder};
 pub use names::{Names, Resolved};
 pub use referee::SwitchTerms;

@@ -1,10 +1,11 @@
 //! Which name leads to which input: a publish name resolves to a stream and one of its places.
 
-use crate::relay::Credential;
-use crate::rule::{AppName, Push, PushRefused, Role, StreamKey, StreamName};
+use crate::relay::{Credential, InputClaim};
+use crate::rule::{AppName, Push, PushRefused, Role, SourceKind, StreamKey, StreamName};
 use sha2::{Digest, Sha256};
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use time::OffsetDateTime;
 
 /// The names that were handed out for inputs, and the streams whose main input is not a plain publisher.
@@ -15,12 +16,20 @@ pub struct Names {
 
 #[derive(Debug, Default)]
 struct Known {
-    pushes: HashMap<StreamKey, (StreamKey, Role, Push)>,
+    pushes: HashMap<StreamKey, Pushed>,
     taken: HashSet<StreamKey>,
 }
 
+#[derive(Debug)]
+struct Pushed {
+    stream: StreamKey,
+    role: Role,
+    push: Push,
+    bytes: Arc<AtomicU64>,
+}
+
 /// What a publish name leads to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Resolved {
     /// The stream of this name, if its app lets the publisher in.
     Plain,
@@ -32,6 +41,8 @@ pub enum Resolved {
         role: Role,
         /// What it showed.
         credential: Credential,
+        /// What else a claim of it says.
+        input: InputClaim,
     },
     /// An input, and the publisher may not feed it.
     Refused(PushRefused),
@@ -50,16 +61,20 @@ impl Names {
             return Resolved::Plain;
         };
         let known = self.known();
-        let Some((stream, role, push)) = known.pushes.get(&StreamKey::new(app, name)) else {
+        let Some(pushed) = known.pushes.get(&StreamKey::new(app, name)) else {
             return Resolved::Plain;
         };
-        let [own, of_connect] = queries.map(|query| push.judge(query, now));
+        let [own, of_connect] = queries.map(|query| pushed.push.judge(query, now));
         // An expired token says more than a missing one.
         match own.or_else(|own| of_connect.map_err(|other| own.max(other))) {
             Ok(()) => Resolved::Input {
-                stream: stream.clone(),
-                role: *role,
-                credential: Credential::Key(Sha256::digest(push.key().expose()).into()),
+                stream: pushed.stream.clone(),
+                role: pushed.role,
+                credential: Credential::Key(Sha256::digest(pushed.push.key().expose()).into()),
+                input: InputClaim {
+                    kind: SourceKind::Push,
+                    bytes: Arc::clone(&pushed.bytes),
+                },
             },
             Err(refused) => Resolved::Refused(refused),
         }
@@ -70,7 +85,14 @@ impl Names {
         self.known().taken.contains(stream)
     }
 
-    pub(super) fn begin(&self, stream: &StreamKey, role: Role, push: Option<&Push>) {
+    /// An input was started; `bytes` counts what its publishers send.
+    pub(super) fn begin(
+        &self,
+        stream: &StreamKey,
+        role: Role,
+        push: Option<&Push>,
+        bytes: &Arc<AtomicU64>,
+    ) {
         let mut known = self.known();
         known.leave(stream, role);
         if role == Role::Main {
@@ -78,9 +100,13 @@ impl Names {
         }
         if let Some(push) = push {
             let name = StreamKey::new(stream.app.clone(), push.name().clone());
-            known
-                .pushes
-                .insert(name, (stream.clone(), role, push.clone()));
+            let pushed = Pushed {
+                stream: stream.clone(),
+                role,
+                push: push.clone(),
+                bytes: Arc::clone(bytes),
+            };
+            known.pushes.insert(name, pushed);
         }
     }
 
@@ -99,7 +125,7 @@ impl Known {
             self.taken.remove(stream);
         }
         self.pushes
-            .retain(|_, (of, its_role, _)| of != stream || *its_role != role);
+            .retain(|_, pushed| pushed.stream != *stream || pushed.role != role);
     }
 }
 
@@ -117,7 +143,8 @@ mod tests {
         let key = push.stream_key();
         let query = key.expose().split_once('?').unwrap().1;
         let before = expiry - time::Duration::SECOND;
-        names.begin(&stream, Role::Backup, Some(&push));
+        let bytes = Arc::default();
+        names.begin(&stream, Role::Backup, Some(&push), &bytes);
         let resolve = |name: &str, queries, now| names.resolve("live", name, queries, now);
         for queries in [[query, ""], ["", query]] {
             assert!(matches!(
@@ -125,17 +152,18 @@ mod tests {
                 Resolved::Input { role: Role::Backup, stream: found, .. } if found == stream
             ));
             let late = resolve("p", queries, expiry);
-            assert_eq!(late, Resolved::Refused(PushRefused::Expired));
+            assert!(matches!(late, Resolved::Refused(PushRefused::Expired)));
         }
         let wrong = resolve("p", ["key=x", ""], before);
-        assert_eq!(wrong, Resolved::Refused(PushRefused::Token));
-        assert_eq!(resolve("show", ["", ""], before), Resolved::Plain);
+        assert!(matches!(wrong, Resolved::Refused(PushRefused::Token)));
+        let plain = |name, query| matches!(resolve(name, [query, ""], before), Resolved::Plain);
+        assert!(plain("show", ""));
         assert!(!names.is_taken(&stream));
-        names.begin(&stream, Role::Main, None);
+        names.begin(&stream, Role::Main, None, &bytes);
         assert!(names.is_taken(&stream));
         names.end(&stream, Role::Backup);
         names.end(&stream, Role::Main);
-        assert_eq!(resolve("p", [query, ""], before), Resolved::Plain);
+        assert!(plain("p", query));
         assert!(!names.is_taken(&stream));
     }
 }

@@ -6,23 +6,27 @@ use super::files::{Playlist, Shelf};
 use super::http::{self, Body};
 use super::limits::{MEDIA_TIMEOUT, REFUSALS_MAX};
 use super::play::Player;
+use super::status::InputState;
 use crate::backoff::{Backoff, BackoffPolicy};
 use crate::flv::FlvReader;
-use crate::ingest::{Received, Watch};
+use crate::ingest::{Ended, Publisher, Received, Watch};
 use crate::media::{MediaKind, Shape};
 use crate::net::outbound::Outbound;
-use crate::relay::{Claim, Credential, DuplicatePolicy, Hub, Producer};
+use crate::relay::{Claim, Credential, DuplicatePolicy, Hub, InputClaim, Producer};
 use crate::rtmp::session::Media;
 use crate::rule::{HttpUrl, Input, PullUrl, Source, TargetUrl};
 use crate::secret::Secret;
 use crate::telemetry::events::FilePassedOver;
 use bytes::Bytes;
 use futures::FutureExt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
+
+/// Where an input comes from that the gateway fetches or plays.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
 
 /// What every input is run with.
 pub(super) struct Means {
@@ -43,6 +47,8 @@ pub(super) enum Order {
     Yield,
     /// To end; where it is the last one, the stream ends with it.
     End,
+    /// The same, since the gateway ends.
+    Drain,
 }
 
 /// Runs an input until it is told to end, has played all it has, or fails for good.
@@ -66,7 +72,7 @@ pub(super) async fn run(
         ),
         refusals: 0,
         shown: secrets(&input.source),
-        producer: None,
+        hold: None,
         input,
         means,
         board,
@@ -89,7 +95,15 @@ struct Life {
     refusals: u32,
     /// What a server was shown and may echo.
     shown: Vec<Secret>,
-    producer: Option<Producer>,
+    hold: Option<Hold>,
+}
+
+/// The input's hold on its stream.
+struct Hold {
+    producer: Producer,
+    began: Instant,
+    /// Of media, from then on.
+    bytes: u64,
 }
 
 /// Where media comes from.
@@ -107,12 +121,13 @@ impl Life {
                 Ok(()) => return self.board.ended(),
                 Err(fault) => fault,
             };
-            // The stream waits, or the other input takes over.
-            self.producer = None;
             self.backoff.stable_for(began.elapsed());
             let is_final = self.is_final(&fault, feed);
             let shown: Vec<_> = self.shown.iter().collect();
-            self.board.failed(&fault, fault.reason(&shown), is_final);
+            let (why, reason) = (fault.interruption(), fault.reason(&shown));
+            // The stream waits, or the other input takes over.
+            drop(self.let_go(&Ended::Fetched(fault)));
+            self.board.failed(why, reason, is_final);
             if is_final {
                 return;
             }
@@ -205,7 +220,7 @@ impl Life {
             let goes_on = list.next(&mut media).await;
             // What came before a fault is played.
             self.give(&mut media).await?;
-            self.board.count(0, list.position());
+            self.board.reach(list.position());
             match goes_on {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
@@ -231,10 +246,13 @@ impl Life {
         if media.is_empty() {
             return Ok(());
         }
-        if self.producer.is_none() {
-            self.producer = Some(self.claim()?);
+        if self.hold.is_none() {
+            self.hold = Some(self.claim()?);
         }
-        let Some(producer) = &self.producer else {
+        let Some(Hold {
+            producer, bytes, ..
+        }) = &mut self.hold
+        else {
             return Ok(());
         };
         if producer.is_superseded() {
@@ -261,7 +279,7 @@ impl Life {
             }
         }
         producer.deliver().await;
-        self.board.count(received.bytes, None);
+        *bytes += received.bytes as u64;
         self.means.watch.received(received);
         if has_frames {
             self.board.fed();
@@ -270,25 +288,58 @@ impl Life {
         Ok(())
     }
 
-    fn claim(&self) -> Result<Producer, Fault> {
+    fn claim(&self) -> Result<Hold, Fault> {
+        let client = describe(&self.input.source);
         let claim = Claim {
             credential: Credential::Wish,
-            peer: SocketAddr::from(([0, 0, 0, 0], 0)),
-            client: describe(&self.input.source),
+            peer: NOWHERE,
+            client: client.clone(),
+            input: Some(InputClaim {
+                kind: self.input.source.kind(),
+                bytes: Arc::clone(&self.board.bytes),
+            }),
         };
         let (stream, role) = (&self.input.stream, self.input.role);
         // One before it in its place makes room.
         let claimed = (self.means.hub).claim_as(stream, role, claim, DuplicatePolicy::Takeover);
-        Ok(claimed?)
+        let producer = claimed?;
+        (self.means.watch).publish_started(self.publisher(), &client, producer.arrival());
+        Ok(Hold {
+            producer,
+            began: Instant::now(),
+            bytes: 0,
+        })
+    }
+
+    /// Says that the publish is over. What becomes of the stream follows from it, so that is told first.
+    fn let_go(&mut self, why: &Ended) -> Option<Producer> {
+        let hold = self.hold.take()?;
+        let lasted = hold.began.elapsed();
+        (self.means.watch).publish_ended(self.publisher(), why, hold.bytes, lasted);
+        Some(hold.producer)
+    }
+
+    fn publisher(&self) -> Publisher<'_> {
+        Publisher {
+            stream: &self.input.stream,
+            peer: NOWHERE,
+            input: Some(self.input.source.kind()),
+        }
     }
 
     /// Lets the stream go: it waits, or ends where nobody else feeds it.
     fn leave(mut self, order: Order) {
-        let Some(producer) = self.producer.take() else {
+        let why = match (order, self.board.state()) {
+            (Order::Yield, _) => Ended::TakenOver,
+            (Order::Drain, _) => Ended::ShuttingDown,
+            (_, InputState::Ended) => Ended::Unpublished,
+            _ => Ended::Kicked,
+        };
+        let Some(producer) = self.let_go(&why) else {
             return;
         };
-        match (order, self.board.state()) {
-            (Order::Yield, _) => drop(producer),
+        match order {
+            Order::Yield => drop(producer),
             // What is over, and what nobody wants any more, is not waited for.
             _ => producer.finish(),
         }
@@ -367,3 +418,6 @@ fn secrets(source: &Source) -> Vec<Secret> {
         _ => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

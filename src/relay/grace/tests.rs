@@ -38,6 +38,7 @@ pub fn claim(credential: u8) -> Claim {
         credential: Credential::Key([credential; 32]),
         peer: "127.0.0.1:5000".parse().unwrap(),
         client: "test".into(),
+        input: None,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::relay::claim::{Claim, DuplicatePolicy};
 use crate::relay::hold::{Arrival, End, Hold, Presence};
 use crate::relay::hub::Hub;
 use crate::relay::status::Drops;
-use crate::rule::Role;
+use crate::rule::{Role, SourceKind};
 use bytes::Bytes;
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
@@ -29,14 +29,15 @@ pub(in crate::relay) enum Handover {
 }
 
 impl Stream {
-    /// The hold of the input that is on the air.
+    /// The hold of the input that a new stream was made for.
     pub(in crate::relay) fn produce(
         self: &Arc<Self>,
         hub: &Arc<Hub>,
         arrival: Arrival,
     ) -> Producer {
         let shared = self.lock();
-        self.producer(hub, arrival, &shared.seat)
+        let beside = shared.standby.as_ref().map(|standby| &standby.seat);
+        self.producer(hub, arrival, beside.unwrap_or(&shared.seat))
     }
 
     fn producer(self: &Arc<Self>, hub: &Arc<Hub>, arrival: Arrival, seat: &Seat) -> Producer {
@@ -45,6 +46,7 @@ impl Stream {
             hub: Arc::clone(hub),
             epoch: seat.epoch,
             arrival,
+            input: seat.claim.input.as_ref().map(|input| input.kind),
             superseded: seat.superseded.subscribe(),
             end: End::Lost,
         }
@@ -67,7 +69,8 @@ impl Stream {
             shared.epochs += 1;
             let seat = Seat::new(role, shared.epochs, claim.clone());
             let producer = self.producer(hub, arrival, &seat);
-            let goes_beside = arrival == Arrival::Beside
+            let is_reserved = shared.hold.presence == Presence::Reserved;
+            let goes_beside = (arrival == Arrival::Beside && !is_reserved)
                 || (shared.standby.as_ref()).is_some_and(|standby| standby.seat.role == role);
             let before = if goes_beside {
                 let before = shared.standby.replace(Standby::new(seat));
@@ -76,7 +79,9 @@ impl Stream {
                 if arrival == Arrival::Takeover {
                     shared.intake.end_input(self.began.elapsed());
                 }
-                shared.intake.begin_input();
+                if !is_reserved {
+                    shared.intake.begin_input();
+                }
                 self.change_hold(&mut shared, producer.epoch, Presence::Fed);
                 Some(std::mem::replace(&mut shared.seat, seat))
             };
@@ -126,6 +131,12 @@ impl Stream {
     fn leave_to_other(&self, shared: &mut Shared, epoch: u64) -> bool {
         let is_beside = |standby: &Standby| standby.seat.epoch == epoch;
         if shared.standby.as_ref().is_some_and(is_beside) {
+            if shared.hold.presence == Presence::Reserved {
+                // Nobody else is there: it leaves as who is on the air does.
+                shared.raise(self.began.elapsed());
+                self.change_hold(shared, epoch, Presence::Fed);
+                return false;
+            }
             shared.standby = None;
             return true;
         }
@@ -161,6 +172,7 @@ fn arrival(
         (Presence::Ended(_), _) => return Err(Handover::Ended),
         (_, Some(standby)) => (&standby.seat, true),
         (Presence::Fed, None) if shared.seat.role != role => return Ok(Arrival::Beside),
+        (Presence::Reserved, None) => return Ok(Arrival::Beside),
         // The other one is waited for, and need not be any longer.
         (Presence::Away, None) if shared.seat.role != role => return Ok(Arrival::Return),
         (presence, None) => (&shared.seat, presence == Presence::Fed),
@@ -181,6 +193,7 @@ pub struct Producer {
     hub: Arc<Hub>,
     epoch: u64,
     arrival: Arrival,
+    input: Option<SourceKind>,
     superseded: watch::Receiver<bool>,
     end: End,
 }
@@ -216,6 +229,7 @@ impl Producer {
             shared: Some(shared),
             stream: &self.stream,
             now: now - self.stream.began,
+            bytes: 0,
         })
     }
 
@@ -243,6 +257,11 @@ impl Producer {
     /// How this publisher came.
     pub fn arrival(&self) -> Arrival {
         self.arrival
+    }
+
+    /// The kind of the input that it feeds, where one was put; none for a plain publisher.
+    pub fn input(&self) -> Option<SourceKind> {
+        self.input
     }
 
     /// Whether another publisher has the stream now.
@@ -274,6 +293,8 @@ pub struct Batch<'a> {
     stream: &'a Stream,
     now: Duration,
     before: (Drops, Repairs),
+    /// Of payload that was pushed.
+    bytes: u64,
 }
 
 impl Batch<'_> {
@@ -303,6 +324,7 @@ impl Batch<'_> {
         let Some(shared) = &mut self.shared else {
             return;
         };
+        self.bytes += payload.len() as u64;
         if !self.is_beside {
             shared.intake.push(kind, wire, payload, self.now);
         } else if shared.take_beside(kind, wire, payload, self.now) {
@@ -315,6 +337,9 @@ impl Batch<'_> {
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
+        if let Some(shared) = &self.shared {
+            shared.count(self.is_beside, self.bytes);
+        }
         // The lock goes first: those who are woken want it.
         self.shared = None;
         self.stream.appended.notify_waiters();

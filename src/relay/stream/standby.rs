@@ -7,9 +7,12 @@ use super::Shared;
 use crate::media::{Class, MediaKind, Shape, Tag, TrackId};
 use crate::relay::claim::Claim;
 use crate::relay::headers::Headers;
+use crate::relay::hold::Presence;
 use crate::relay::limits::AUDIO_ONLY_AFTER;
+use crate::relay::status::Publisher;
 use crate::rule::Role;
 use bytes::Bytes;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -29,6 +32,15 @@ impl Seat {
             epoch,
             claim,
             superseded: watch::Sender::new(false),
+        }
+    }
+
+    pub(super) fn publisher(&self) -> Publisher {
+        Publisher {
+            role: self.role,
+            input: self.claim.input.as_ref().map(|input| input.kind),
+            peer: self.claim.peer,
+            client: self.claim.client.clone(),
         }
     }
 }
@@ -137,6 +149,15 @@ impl Shared {
         standby.is_some_and(|standby| standby.seat.epoch == epoch)
     }
 
+    /// Counts what came of an input that somebody has put.
+    pub(super) fn count(&self, is_beside: bool, bytes: u64) {
+        let beside = self.standby.as_ref().filter(|_| is_beside);
+        let seat = beside.map_or(&self.seat, |standby| &standby.seat);
+        if let Some(input) = &seat.claim.input {
+            input.bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
     /// Takes a message of the input that is not on the air; says whether it is, from this message on.
     pub(super) fn take_beside(
         &mut self,
@@ -153,12 +174,24 @@ impl Shared {
             return false;
         }
         let headers = Headers::clone(self.intake.ring.headers());
-        self.intake.end_input(now);
+        if self.hold.presence != Presence::Reserved {
+            self.intake.end_input(now);
+        }
         if let Some(before) = self.raise(now) {
             self.standby = Some(Standby::after(before, headers));
         }
         self.intake.push(kind, wire, payload, now);
         true
+    }
+
+    /// Has a stream that nothing was sent to begin with its other input: the one that it was made for stands by.
+    pub(super) fn reserve_for_other(&mut self) {
+        let nobody = Seat::new(self.seat.role.other(), 0, self.seat.claim.clone());
+        let mut seat = std::mem::replace(&mut self.seat, nobody);
+        self.epochs += 1;
+        seat.epoch = self.epochs;
+        self.standby = Some(Standby::new(seat));
+        self.hold.presence = Presence::Reserved;
     }
 
     /// Puts the input that stands by on the air, where there is one; the one before has ended. Who was on the air.
@@ -170,7 +203,8 @@ impl Shared {
             // A header's stamp means nothing.
             self.intake.push(kind, 0, payload, now);
         }
-        Some(std::mem::replace(&mut self.seat, seat))
+        let before = std::mem::replace(&mut self.seat, seat);
+        (self.hold.presence != Presence::Reserved).then_some(before)
     }
 }
 
@@ -196,9 +230,9 @@ mod tests {
             credential: Credential::Wish,
             peer: "127.0.0.1:5000".parse().unwrap(),
             client: "test".into(),
+            input: None,
         };
-        let key = StreamKey::parse("live", "cam").unwrap();
-        hub.claim_as(&key, role, claim, DuplicatePolicy::Takeover)
+        hub.claim_as(&key(), role, claim, DuplicatePolicy::Takeover)
             .unwrap()
     }
 
@@ -320,11 +354,12 @@ mod tests {
         assert!(!main.is_superseded());
         drop(first);
         push(&second, &[(0, HEADER), (0, KEY)]);
-        let key = StreamKey::parse("live", "cam").unwrap();
+        let key = key();
         let stranger = Claim {
             credential: Credential::Key([1; 32]),
             peer: "127.0.0.1:5000".parse().unwrap(),
             client: "test".into(),
+            input: None,
         };
         for role in Role::BOTH {
             let refused = hub.claim_as(&key, role, stranger.clone(), DuplicatePolicy::Takeover);
@@ -349,5 +384,86 @@ mod tests {
         batch.push(MediaKind::Audio, 1100, Bytes::from_static(SOUND));
         drop(batch);
         assert_eq!(stream.on_air(), Role::Backup);
+    }
+
+    fn key() -> StreamKey {
+        StreamKey::parse("live", "cam").unwrap()
+    }
+
+    /// What a target that begins now is given.
+    fn told(producer: &Producer) -> Vec<(u32, Bytes)> {
+        let mut told = Vec::new();
+        let mut consumer = producer.stream().consume();
+        consumer.drain(usize::MAX, |tag, at| told.push((at, tag.payload.clone())));
+        told
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_reserved_begins_with_the_other_input_though_this_one_is_there_first()
+    {
+        let hub = Hub::new(RingLimits::default());
+        hub.reserve(&key(), Some(Role::Main));
+        let backup = claim(&hub, Role::Backup);
+        let stream = Arc::clone(backup.stream());
+        assert_eq!(backup.arrival(), Arrival::New);
+        assert_eq!(stream.hold().borrow().presence, Presence::Reserved);
+        push(&backup, &[(0, OTHER_HEADER), (0, KEY), (40, INTER)]);
+        assert!(told(&backup).is_empty() && !stream.is_startable());
+        assert_eq!(stream.on_air(), Role::Main);
+        let sights = stream.sights();
+        assert!(
+            matches!(sights.as_slice(), [sight] if sight.role == Role::Backup && sight.is_ready)
+        );
+        let main = claim(&hub, Role::Main);
+        assert_eq!(main.arrival(), Arrival::Beside);
+        push(&main, &[(7000, HEADER), (7000, KEY), (7040, INTER)]);
+        push(&backup, &[(80, KEY)]);
+        let of_main = [(0, HEADER), (0, KEY), (40, INTER)];
+        assert_eq!(
+            told(&main),
+            of_main.map(|(at, bytes)| (at, Bytes::from_static(bytes)))
+        );
+        // From here on it is as with any two inputs.
+        drop(main);
+        push(&backup, &[(120, INTER), (160, KEY)]);
+        assert_eq!(stream.on_air(), Role::Backup);
+        let of_backup = [(0, OTHER_HEADER), (0, KEY)];
+        assert_eq!(
+            told(&backup),
+            of_backup.map(|(at, bytes)| (at, Bytes::from_static(bytes)))
+        );
+    }
+
+    #[tokio::test]
+    async fn who_stands_by_for_nobody_is_called_or_leaves_with_the_stream() {
+        let hub = Hub::new(RingLimits::default());
+        hub.reserve(&key(), Some(Role::Main));
+        let backup = claim(&hub, Role::Backup);
+        let stream = Arc::clone(backup.stream());
+        push(&backup, &[(0, HEADER), (0, KEY), (40, INTER)]);
+        stream.call(Some(Role::Backup));
+        push(&backup, &[(80, INTER), (120, KEY), (160, INTER)]);
+        assert_eq!(stream.hold().borrow().presence, Presence::Fed);
+        assert_eq!(stream.on_air(), Role::Backup);
+        assert_eq!(
+            told(&backup),
+            [(0, HEADER), (0, KEY), (40, INTER)].map(|(at, bytes)| (at, Bytes::from_static(bytes)))
+        );
+        drop(backup);
+        assert!(stream.end().is_some(), "nobody is beside it");
+        for is_lost in [true, false] {
+            let backup = claim(&hub, Role::Backup);
+            let stream = Arc::clone(backup.stream());
+            assert_eq!(stream.hold().borrow().presence, Presence::Reserved);
+            match is_lost {
+                true => drop(backup),
+                false => backup.finish(),
+            }
+            assert!(stream.end().is_some() && hub.find(&key()).is_none());
+        }
+        hub.reserve(&key(), None);
+        let backup = claim(&hub, Role::Backup);
+        push(&backup, &[(0, HEADER), (0, KEY)]);
+        assert_eq!(told(&backup).len(), 2);
     }
 }

@@ -23,6 +23,6 @@ pub use publish::{
     PublishStarted, PublisherAwaited, PublisherGivenUp, StreamEnded,
 };
 pub use target::{
-    Push, TargetBackingOff, TargetConnecting, TargetFailed, TargetLive, TargetRecycled, TargetSlow,
-    TargetStopped, TargetSwitched,
+    Push, TargetBackingOff, TargetCaughtUp, TargetConnecting, TargetFailed, TargetLive,
+    TargetRecycled, TargetSlow, TargetStopped, TargetSwitched,
 };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, error, info, warn};
 
-use crate::rule::StreamKey;
+use crate::rule::{SourceKind, StreamKey};
 use crate::secret::{mask_name, printable};
 use crate::telemetry::feed::{PublishChange, PublishStart, StreamChange, What};
 use crate::telemetry::labels::{Label, PublishEnd, PublishRefusal, Rejection, StreamEnd};
@@ -16,8 +16,10 @@ use crate::telemetry::metrics::Metrics;
 pub struct PublishStarted<'a> {
     /// The stream.
     pub stream: &'a StreamKey,
-    /// Who publishes it.
+    /// Who publishes it; port 0 where the gateway fetches or plays it.
     pub peer: SocketAddr,
+    /// The kind of input, where one was put.
+    pub input: Option<SourceKind>,
     /// The encoder's name for itself.
     pub client: &'a str,
     /// How it came.
@@ -31,7 +33,8 @@ impl PublishStarted<'_> {
         let client = printable(self.client);
         info!(
             stream = %self.stream,
-            peer = %self.peer,
+            peer = shown(self.peer),
+            input = self.input.map(SourceKind::as_str),
             client,
             takeover = self.how == PublishStart::Takeover,
             returned = self.how == PublishStart::Return,
@@ -40,12 +43,18 @@ impl PublishStarted<'_> {
         metrics.feed.announce(What::Publish {
             stream: self.stream.clone(),
             peer: self.peer,
+            input: self.input,
             change: PublishChange::Started {
                 how: self.how,
                 client,
             },
         });
     }
+}
+
+/// Where a publisher comes from, where it does from somewhere.
+fn shown(peer: SocketAddr) -> Option<tracing::field::DisplayValue<SocketAddr>> {
+    (peer.port() > 0).then(|| tracing::field::display(peer))
 }
 
 /// A publisher is told no. Counted always, logged within a rate.
@@ -85,8 +94,10 @@ impl PublishRefused<'_> {
 pub struct PublishEnded<'a> {
     /// The stream.
     pub stream: &'a StreamKey,
-    /// Who published it.
+    /// Who published it; port 0 where the gateway fetched or played it.
     pub peer: SocketAddr,
+    /// The kind of input, where one was put.
+    pub input: Option<SourceKind>,
     /// Why it ended.
     pub reason: PublishEnd,
     /// What the connection or the protocol said, where they said something.
@@ -103,7 +114,8 @@ impl PublishEnded<'_> {
         metrics.publishes_ended.add(self.reason, 1);
         info!(
             stream = %self.stream,
-            peer = %self.peer,
+            peer = shown(self.peer),
+            input = self.input.map(SourceKind::as_str),
             reason = self.reason.as_str(),
             detail = self.detail.map(|detail| tracing::field::display(printable(&detail.to_string()))),
             bytes = self.bytes,
@@ -113,6 +125,7 @@ impl PublishEnded<'_> {
         metrics.feed.announce(What::Publish {
             stream: self.stream.clone(),
             peer: self.peer,
+            input: self.input,
             change: PublishChange::Ended {
                 reason: self.reason,
                 bytes: self.bytes,

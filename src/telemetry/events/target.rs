@@ -147,8 +147,9 @@ impl TargetRecycled<'_> {
     }
 }
 
-/// A live target does not keep up, and is spared a part of its stream. Logged within a rate: where the way out of the machine is
-/// too narrow, all are slow at once. What is left out is counted tag by tag.
+/// A live target does not keep up, and is spared a part of its stream. It is slow until it has been given all for ten seconds, so a
+/// target has this event every ten seconds at the most. Logged within a rate: where the way out of the machine is too narrow, all are
+/// slow at once. What is left out is counted tag by tag.
 pub struct TargetSlow<'a> {
     /// Which push.
     pub push: Push<'a>,
@@ -159,8 +160,10 @@ pub struct TargetSlow<'a> {
 }
 
 impl TargetSlow<'_> {
-    /// Logs.
+    /// Logs and announces.
     pub fn emit(&self, metrics: &Metrics) {
+        let (left_out, lag) = (self.left_out, self.lag);
+        (self.push).announce(metrics, TargetChange::Slow { left_out, lag });
         let Some(omitted) = metrics.slow_lines.take(Instant::now()) else {
             return;
         };
@@ -174,6 +177,26 @@ impl TargetSlow<'_> {
             omitted,
             "target too slow"
         );
+    }
+}
+
+/// A target that was slow has been given all for ten seconds.
+pub struct TargetCaughtUp<'a> {
+    /// Which push.
+    pub push: Push<'a>,
+}
+
+impl TargetCaughtUp<'_> {
+    /// Announces.
+    pub fn emit(&self, metrics: &Metrics) {
+        let push = &self.push;
+        debug!(
+            rule = %push.rule.as_str(),
+            stream = %push.stream,
+            url = %push.url.masked(),
+            "target has caught up"
+        );
+        push.announce(metrics, TargetChange::CaughtUp);
     }
 }
 

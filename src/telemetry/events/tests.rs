@@ -5,7 +5,7 @@ use crate::rule::{RuleId, StreamKey, TargetUrl};
 use crate::telemetry::Metrics;
 use crate::telemetry::feed::{PublishStart, Read, TargetChange, What};
 use crate::telemetry::labels::{
-    PublishEnd, PublishRefusal, Rejection, Role, Setback, StoreOperation,
+    DropReason, PublishEnd, PublishRefusal, Rejection, Role, Setback, StoreOperation,
 };
 use crate::telemetry::log::{LogConfig, LogFormat, subscriber};
 use crate::telemetry::{Label, Snapshot};
@@ -131,6 +131,7 @@ fn a_publisher_s_key_and_control_characters_stay_out() {
         PublishStarted {
             stream: &StreamKey::parse("live", "cam\n\x07").unwrap(),
             peer: PEER.parse().unwrap(),
+            input: None,
             client: "FMLE/3.0\nlevel=ERROR forged",
             how: PublishStart::New,
         }
@@ -152,6 +153,7 @@ fn a_json_line_is_one_object_with_the_fields_beside_the_message() {
         PublishEnded {
             stream: &StreamKey::parse("live", "cam").unwrap(),
             peer: PEER.parse().unwrap(),
+            input: None,
             reason: PublishEnd::Idle,
             detail: Some(&"nothing for 15 s"),
             bytes: 42,
@@ -302,4 +304,49 @@ async fn what_is_logged_of_a_target_is_announced_masked() {
     assert_eq!(*change, expected);
     assert_eq!((seen[0].number, seen[1].number), (1, 2));
     assert_eq!(seen[0].what.app(), "live");
+}
+
+#[tokio::test]
+async fn a_slow_target_is_announced_each_time_though_it_is_not_always_logged() {
+    let metrics = Metrics::new();
+    let mut reader = metrics.feed().reader();
+    let url = TargetUrl::parse("rtmp://live.example/app/canary-key").unwrap();
+    let stream = StreamKey::parse("live", "cam").unwrap();
+    let rule = RuleId::parse("r-1").unwrap();
+    let push = Push {
+        rule: &rule,
+        stream: &stream,
+        url: &url,
+        attempt: 3,
+    };
+    let lag = Duration::from_millis(1500);
+    let text = logged(LogFormat::Text, || {
+        for _ in 0..100 {
+            let left_out = DropReason::UntilKeyframe;
+            TargetSlow {
+                push,
+                left_out,
+                lag,
+            }
+            .emit(&metrics);
+        }
+        TargetCaughtUp { push }.emit(&metrics);
+    });
+    let slow = text.lines().filter(|line| line.contains("too slow"));
+    assert!(slow.count() < 50, "{text}");
+    let mut told = Vec::new();
+    for _ in 0..101 {
+        let Read::Change(change) = reader.next().await else {
+            panic!("a change is expected");
+        };
+        assert!(!format!("{change:?}").contains("canary"), "{change:?}");
+        let What::Target { change, .. } = &change.what else {
+            panic!("{change:?}");
+        };
+        told.push(change.clone());
+    }
+    assert_eq!(told.pop(), Some(TargetChange::CaughtUp));
+    let left_out = DropReason::UntilKeyframe;
+    let slow = TargetChange::Slow { left_out, lag };
+    assert!(told.iter().all(|change| *change == slow), "{told:?}");
 }

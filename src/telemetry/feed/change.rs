@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use crate::rule::{Rule, RuleId, StreamKey, TargetUrl};
-use crate::telemetry::labels::{PublishEnd, Role, Setback, StreamEnd};
+use crate::rule::{Rule, RuleId, SourceKind, StreamKey, TargetUrl};
+use crate::telemetry::labels::{DropReason, PublishEnd, Role, Setback, StreamEnd};
 
 /// One change of state.
 #[derive(Clone, Debug)]
@@ -23,12 +23,14 @@ pub struct Change {
 /// What has changed, and how.
 #[derive(Clone, Debug)]
 pub enum What {
-    /// A publisher's connection.
+    /// A publisher's connection, or an input in its stead.
     Publish {
         /// Its stream.
         stream: StreamKey,
-        /// Where it comes from.
+        /// Where it comes from; port 0 where the gateway fetches or plays it.
         peer: SocketAddr,
+        /// The kind of input, where one was put; none for a plain publisher.
+        input: Option<SourceKind>,
         /// What it did.
         change: PublishChange,
     },
@@ -160,6 +162,15 @@ pub enum TargetChange {
         /// The reason in words, the key masked.
         detail: String,
     },
+    /// It does not keep up, and is given less.
+    Slow {
+        /// What it is not given.
+        left_out: DropReason,
+        /// How far behind it is.
+        lag: Duration,
+    },
+    /// It was slow, and has been given all for a while.
+    CaughtUp,
     /// It goes to the other one of its rule's two URLs, which is the change's `url`.
     Switched {
         /// Which one that is.

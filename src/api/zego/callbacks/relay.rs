@@ -30,7 +30,10 @@ pub(super) fn state(change: &TargetChange, was_live: bool) -> Option<(u32, u32)>
             Some((NO_RELAY, update_reason(*reason, detail, was_live)))
         }
         TargetChange::Stopped { .. } => Some((NO_RELAY, DISCONNECTED)),
-        TargetChange::Recycled { .. } | TargetChange::Switched { .. } => None,
+        TargetChange::Recycled { .. }
+        | TargetChange::Switched { .. }
+        | TargetChange::Slow { .. }
+        | TargetChange::CaughtUp => None,
     }
 }
 

@@ -12,15 +12,31 @@ use crate::rtmp::session::client::ClientConfig;
 use crate::rtmp::session::server::{ServerConfig, ServerEvent, ServerSession};
 use crate::rule::{RuleId, StreamKey};
 use futures::FutureExt;
+use std::sync::Mutex;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 pub const HEADER: &[u8] = &[0x17, 0, 0, 0, 0, 1];
 pub const SECOND: Duration = Duration::from_secs(1);
 
-struct Silent;
+/// What is told of a push.
+#[derive(Default)]
+pub struct Told(Mutex<Vec<&'static str>>);
 
-impl Watch for Silent {
+impl Told {
+    /// Whether the target was said to be slow, or to have caught up, in the order of that.
+    pub fn slowness(&self) -> Vec<&'static str> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+impl Watch for Told {
+    fn slow(&self, _: &PushStatus, _: Mode, _: Duration) {
+        self.0.lock().unwrap().push("slow");
+    }
+    fn caught_up(&self, _: &PushStatus) {
+        self.0.lock().unwrap().push("caught up");
+    }
     fn live(&self, _: &PushStatus, _: Duration) {}
     fn failed(&self, _: &PushStatus, _: &Failure, _: Option<Duration>) {}
     fn ended(&self, _: &PushStatus) {}
@@ -33,6 +49,7 @@ pub struct Scene {
     pub producer: Option<Producer>,
     pub wire: Wired,
     pub status: Arc<PushStatus>,
+    pub watched: Arc<Told>,
     pub stop: CancellationToken,
     pub task: JoinHandle<Over>,
 }
@@ -80,6 +97,7 @@ impl Scene {
             credential: Credential::Key([0; 32]),
             peer: "127.0.0.1:5000".parse().unwrap(),
             client: "test".into(),
+            input: None,
         };
         let stream = StreamKey::parse("live", "cam").unwrap();
         let producer = hub.claim(&stream, claim, DuplicatePolicy::Takeover);
@@ -98,16 +116,19 @@ impl Scene {
         let consumer = producer.stream().consume();
         let (told, stopped) = (Arc::clone(&status), stop.clone());
         let beats = Shards::here(Tick::new(Duration::from_millis(30))).beats();
-        let fanout = Fanout::of(producer.stream(), Arc::new(Silent));
+        let watched = Arc::<Told>::default();
+        let fanout = Fanout::of(producer.stream(), watched.clone());
+        let watch = Arc::clone(&watched);
         let task = tokio::spawn(async move {
             let beat = beats.at(&Handle::current());
-            let pump = Pump::new(established, consumer, &fanout, beat, 0, &told, &Silent);
+            let pump = Pump::new(established, consumer, &fanout, beat, 0, &told, &*watch);
             pump.run(&stopped).await
         });
         Self {
             producer: Some(producer),
             wire,
             status,
+            watched,
             stop,
             task,
         }

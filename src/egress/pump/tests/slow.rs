@@ -147,8 +147,10 @@ async fn one_that_is_fast_again_is_given_all_again_on_its_producers_turn() {
         course.scene.status.phase().reason.is_some(),
         "for ten seconds"
     );
+    assert_eq!(course.scene.watched.slowness(), ["slow"], "told once");
     course.run(10 * 25, 3_000_000).await;
     assert_eq!(course.scene.status.phase().reason, None);
+    assert_eq!(course.scene.watched.slowness(), ["slow", "caught up"]);
     assert_eq!(
         course.scene.status.figures.left_out(),
         left_out,

@@ -101,6 +101,7 @@ async fn without_a_key_the_place_is_kept_for_the_address() {
             credential: Credential::Address(peer.ip()),
             peer,
             client: "test".into(),
+            input: None,
         }
     };
     let ask = |peer| hub.claim(&cam(), from(peer), DuplicatePolicy::Takeover);
