@@ -8,6 +8,7 @@ mod file;
 mod forbids;
 mod inputs;
 mod projects;
+mod rules;
 mod sqlite;
 
 use std::path::PathBuf;
