@@ -43,8 +43,8 @@ async fn answer(State(vendors): State<Arc<Vendors>>, request: Request) -> Respon
         };
     }
     let body = match head.method {
-        // What a GET says stands in its query.
-        Method::GET | Method::HEAD => Ok(Bytes::new()),
+        // What a GET says stands in its query. A HEAD is none: nobody who only asks what a call would answer means to make it.
+        Method::GET => Ok(Bytes::new()),
         Method::POST => body::read(body).await,
         _ => return not_allowed(),
     };
@@ -64,7 +64,7 @@ fn host(head: &Parts) -> Option<&str> {
 fn not_allowed() -> Response {
     let why = "This path does not know the method. The Allow header lists those that it knows.";
     Problem::plain(StatusCode::METHOD_NOT_ALLOWED, why)
-        .with_header(header::ALLOW, HeaderValue::from_static("GET,HEAD,POST"))
+        .with_header(header::ALLOW, HeaderValue::from_static("GET,POST"))
         .into_response()
 }
 

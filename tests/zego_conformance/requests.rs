@@ -128,7 +128,9 @@ async fn a_get_has_everything_in_its_query() {
 
 #[tokio::test]
 async fn other_methods_are_no_calls() {
-    for method in ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PURGE"] {
+    for method in [
+        "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PURGE",
+    ] {
         for content_type in ["application/json", "application/x-www-form-urlencoded"] {
             let gateway = gateway();
             let mut call = Call::new().posted(content_type, "");
