@@ -180,7 +180,7 @@ impl Stream {
     }
 
     /// Gives `sink` the tags of what is fresh with their time for a target whose first frame was at `base`; see
-    /// [`Cursor`](super::cursor::Cursor). The stream's lock is held meanwhile. False where the ring has let go of some, which happens only
+    /// [`Cursor`]. The stream's lock is held meanwhile. False where the ring has let go of some, which happens only
     /// where another publisher has filled it since.
     pub fn stamped(&self, fresh: &Fresh, base: i64, mut sink: impl FnMut(&Tag, u32)) -> bool {
         let shared = self.lock();
