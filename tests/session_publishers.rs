@@ -40,8 +40,8 @@ fn obs() {
     assert_eq!(
         talk.hear(),
         [
-            "3/0 _result 2 null undefined",
-            "3/0 _result 3 null undefined",
+            "3/0 _result 2 null null",
+            "3/0 _result 3 null null",
             "3/0 _result 4 null 1"
         ]
     );
@@ -83,7 +83,7 @@ fn obs() {
         talk.hear(),
         [
             fc_unpublished(1),
-            "3/0 _result 6 null undefined".to_owned(),
+            "3/0 _result 6 null null".to_owned(),
             unpublished(1)
         ]
     );

@@ -162,7 +162,7 @@ fn the_ways_to_end() {
     talk.mouth.call("FCUnpublish", 9.0, &[text("cam")]);
     assert_eq!(
         talk.hear(),
-        [fc_unpublished(1), "3/0 _result 9 null undefined".to_owned()]
+        [fc_unpublished(1), "3/0 _result 9 null null".to_owned()]
     );
     talk.session.finish();
     assert_eq!(talk.lines(), [unpublished]);
@@ -244,8 +244,8 @@ fn unknown_calls() {
         talk.hear(),
         [
             "3/0 _error 5 null {level='error',code='NetConnection.Call.Failed',description='Method not found.'}",
-            "3/0 _result 6 null undefined",
-            "3/0 _result 7 null undefined",
+            "3/0 _result 6 null null",
+            "3/0 _result 7 null null",
         ]
     );
 }

@@ -25,15 +25,15 @@ impl ServerSession {
             "connect" => self.connect(command),
             "createStream" => self.create_stream(command.transaction),
             "publish" => self.publish(stream_id, command),
+            // Others answer with undefined, which xiu's reader does not know.
             "FCPublish" => {
                 self.fc_publish = true;
-                self.result(command.transaction, Value::Undefined)
+                self.result(command.transaction, Value::Null)
             }
             // Haivision waits for the answer to _checkbw before it creates a stream.
-            "releaseStream" | "getStreamLength" | "FCSubscribe" => {
-                self.result(command.transaction, Value::Undefined)
+            "releaseStream" | "getStreamLength" | "FCSubscribe" | "_checkbw" => {
+                self.result(command.transaction, Value::Null)
             }
-            "_checkbw" => self.result(command.transaction, Value::Null),
             "FCUnpublish" => self.fc_unpublish(command.transaction),
             "deleteStream" => {
                 Ok(self.unpublish(UnpublishReason::DeleteStream, |ours| deletes(ours, command)))
@@ -133,7 +133,7 @@ impl ServerSession {
             }
             _ => None,
         };
-        self.result(transaction, Value::Undefined)?;
+        self.result(transaction, Value::Null)?;
         Ok(event)
     }
 
