@@ -145,9 +145,10 @@ impl Hub {
         };
     }
 
-    /// The stream of that name, while it is live.
+    /// The stream of that name, while it is live. One that has ended keeps its name until its end was told; it is not live any more.
     pub fn find(&self, key: &StreamKey) -> Option<Arc<Stream>> {
-        self.lock().live.get(key).cloned()
+        let named = self.lock().live.get(key).cloned();
+        named.filter(|stream| stream.end().is_none())
     }
 
     /// Ends the stream's publish, or the wait for its publisher's return, and bars its name for the time that the [`Terms`] say;

@@ -56,6 +56,42 @@ async fn a_second_publisher_with_the_same_credential_goes_on_with_the_stream() {
     assert_eq!(second.arrival(), Arrival::Takeover);
 }
 
+/// Looks for the stream at the moment at which it is told of its end, as whoever reads of it at once may.
+#[derive(Default)]
+struct Quick {
+    hub: std::sync::OnceLock<std::sync::Weak<Hub>>,
+    found: std::sync::Mutex<Vec<bool>>,
+}
+
+impl crate::relay::Watch for Quick {
+    fn awaited(&self, _: &StreamKey, _: Duration) {}
+    fn given_up(&self, _: &StreamKey, _: Duration) {}
+
+    fn ended(&self, stream: &StreamKey, _: End) {
+        let hub = self.hub.get().unwrap().upgrade().unwrap();
+        let is_found = hub.find(stream).is_some();
+        self.found.lock().unwrap().push(is_found);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_whose_end_is_told_is_not_found_any_more() {
+    let quick = Arc::new(Quick::default());
+    let hub = Hub::watched(RingLimits::default(), quick.clone());
+    quick.hub.set(Arc::downgrade(&hub)).unwrap();
+    for is_finished in [true, false] {
+        let producer = hub
+            .claim(&key(), claim(1), DuplicatePolicy::Takeover)
+            .unwrap();
+        assert!(hub.find(&key()).is_some());
+        match is_finished {
+            true => producer.finish(),
+            false => drop(producer),
+        }
+    }
+    assert_eq!(*quick.found.lock().unwrap(), [false, false]);
+}
+
 #[tokio::test]
 async fn a_publisher_that_comes_while_the_last_one_leaves_gets_a_stream_that_lives() {
     let hub = Hub::new(RingLimits::default());
