@@ -106,7 +106,7 @@ pub const PROOFS: &[Proof] = &[
         &[
             ("lib", "relay::stream::standby::tests"),
             ("lib", "ingest::inputs::referee::tests"),
-            ("e2e_inputs", "a_backup_takes_over"),
+            ("e2e_inputs", "troubles::"),
         ],
     ),
     proof(

@@ -237,6 +237,9 @@ pub async fn a_thousand() -> Vec<Row> {
     rows
 }
 
+/// Rules that item 4 lets stand: a fast machine makes more in a hundred rounds than the gateway takes.
+const STANDING_MAX: usize = 1000;
+
 /// Item 4: rules are made and deleted until the gateway is killed, again and again.
 pub async fn acknowledged_rules(extent: Extent) -> Row {
     let kills = extent.of(100, 8);
@@ -255,7 +258,7 @@ pub async fn acknowledged_rules(extent: Extent) -> Row {
         let writing = async {
             for number in 0_u32.. {
                 let oldest = standing.iter().next().cloned();
-                match oldest.filter(|_| number % 3 == 2) {
+                match oldest.filter(|_| number % 3 == 2 || standing.len() >= STANDING_MAX) {
                     Some(id) => {
                         open = Some(id.clone());
                         let path = format!("/v1/rules/{id}");
