@@ -3,8 +3,10 @@
 //! Everything listens on 127.0.0.1, on ports picked at run time, below a directory of its own, and ends with the value
 //! that started it, so that all tests may run at once and none leaves anything behind.
 
-// Each test crate compiles this module anew and uses a part of it.
-#![allow(dead_code)]
+#![allow(
+    dead_code,
+    reason = "each program compiles this anew and uses a part of it"
+)]
 // A failed step of a test's scenery is a failed test.
 #![allow(
     clippy::unwrap_used,

@@ -1,7 +1,8 @@
 //! The other end of a conversation: writes what a peer says, and reads what a session answers as lines of text.
 
 // A test binary uses its own part of this, and a broken answer ends the test.
-#![allow(dead_code, clippy::expect_used)]
+#![allow(dead_code, reason = "each program uses a part of it")]
+#![allow(clippy::expect_used, reason = "scenery of tests")]
 
 pub mod ingest;
 pub mod publisher;

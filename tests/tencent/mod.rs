@@ -1,6 +1,7 @@
 //! A caller of the Tencent door, who signs as the vendor's SDKs do.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::panic)]
+#![allow(dead_code, reason = "each program uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "scenery of tests")]
 
 use std::cell::Cell;
 
