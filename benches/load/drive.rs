@@ -9,6 +9,7 @@ use crate::publisher::Publisher;
 use crate::run::Scene;
 use crate::sink::{Checking, Discarding};
 use crate::system::{self, Watched};
+use crate::turns::Place;
 use crate::{Outcome, clock};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -23,6 +24,10 @@ const SWEEP_TURNS: usize = 8;
 
 /// Costs are also taken for stretches of this length, so that a moment of other work on the machine spoils only some of them.
 const STRETCH: Duration = Duration::from_millis(300);
+
+/// How long one relay has the load, where they take turns, and how long it then has for what is on its way.
+const TURN: Duration = Duration::from_secs(1);
+const REST: Duration = Duration::from_millis(130);
 
 /// What one relay's turn gave.
 #[derive(Debug)]
@@ -59,6 +64,18 @@ enum Due {
     Packet,
 }
 
+/// What the measured time has cost.
+#[derive(Default)]
+struct Bill {
+    usage: Usage,
+    /// See [`Figures::stretches`].
+    stretches: Vec<f64>,
+    /// What was measured.
+    time: Duration,
+    /// Processor time of the load itself.
+    own: Duration,
+}
+
 struct Load {
     publishers: Vec<Publisher>,
     due: BinaryHeap<Reverse<(Duration, usize, Due)>>,
@@ -77,28 +94,27 @@ struct Load {
 }
 
 /// Drives the load for its time, and reads the relay's bill at both ends of what is measured.
-pub fn drive(options: &Options, scene: Scene, relay: &Relay) -> Outcome<Figures> {
+pub fn drive(
+    options: &Options,
+    scene: Scene,
+    relay: &Relay,
+    place: &Place<'_>,
+) -> Outcome<Figures> {
     let mut load = Load::new(options, scene)?;
     let begin = clock::now() + Duration::from_secs(options.warmup.into()) + load.spread(options);
     load.since = begin;
     load.until(begin)?;
-    let (before, own_before) = (relay.program.usage(), system::own_cpu());
     let beside = options
         .beside
         .as_deref()
         .map(|line| start_beside(line, relay.program.pid()));
     (load.sent, load.received, load.blocked) = (0, 0, 0);
     load.lateness.clear();
-    let end = begin + Duration::from_secs(options.seconds.into());
-    let (mut stretches, mut exact, mut received) = (Vec::new(), before.exact, 0);
-    while clock::now() < end {
-        load.until(end.min(clock::now() + STRETCH))?;
-        let (now, bytes) = (relay.program.exact(), load.received - received);
-        stretches.push((now - exact) / bytes as f64 * 1e9);
-        (exact, received) = (now, load.received);
-    }
-    let (after, own) = (relay.program.usage(), system::own_cpu() - own_before);
-    let seconds = (clock::now() - begin).as_secs_f64();
+    let seconds = Duration::from_secs(options.seconds.into());
+    let bill = match options.in_turns {
+        true => load.measure_in_turns(seconds, relay, place)?,
+        false => load.measure(seconds, relay)?,
+    };
     let rings = relay.ring_bytes().unwrap_or(0);
     if let Some(child) = beside {
         child?.wait()?;
@@ -109,22 +125,17 @@ pub fn drive(options: &Options, scene: Scene, relay: &Relay) -> Outcome<Figures>
         findings.add(checking.checker.findings);
     }
     Ok(Figures {
-        usage: Usage {
-            user: after.user - before.user,
-            system: after.system - before.system,
-            exact: after.exact - before.exact,
-            resident: after.resident,
-        },
+        usage: bill.usage,
         rings,
         relayed: load.received,
         offered: load.sent * u64::from(options.targets),
         findings,
         ended,
-        stretches,
-        seconds,
+        stretches: bill.stretches,
+        seconds: bill.time.as_secs_f64(),
         lateness: load.lateness,
         blocked: load.blocked,
-        own: own.as_secs_f64(),
+        own: bill.own.as_secs_f64(),
     })
 }
 
@@ -182,6 +193,66 @@ impl Load {
     /// Within this time every publisher has begun.
     fn spread(&self, options: &Options) -> Duration {
         Duration::from_secs(options.gop.into())
+    }
+
+    /// The load without a pause.
+    fn measure(&mut self, seconds: Duration, relay: &Relay) -> Outcome<Bill> {
+        let mut bill = Bill::default();
+        let (begin, own) = (clock::now(), system::own_cpu());
+        let before = relay.program.usage();
+        let (mut exact, mut received) = (before.exact, 0);
+        while clock::now() < begin + seconds {
+            self.until((begin + seconds).min(clock::now() + STRETCH))?;
+            let now = relay.program.exact();
+            bill.stretch(now - exact, self.received - received);
+            (exact, received) = (now, self.received);
+        }
+        bill.usage.add(before, relay.program.usage());
+        bill.time = clock::now() - begin;
+        bill.own = system::own_cpu() - own;
+        Ok(bill)
+    }
+
+    /// The load a turn at a time: what happens in between is on nobody's bill.
+    fn measure_in_turns(
+        &mut self,
+        seconds: Duration,
+        relay: &Relay,
+        place: &Place<'_>,
+    ) -> Outcome<Bill> {
+        self.rest()?;
+        let mut bill = Bill::default();
+        while bill.time < seconds {
+            let paused = clock::now();
+            place.wait();
+            let begin = clock::now();
+            self.put_off(begin - paused + REST);
+            let (before, own, received) = (relay.program.usage(), system::own_cpu(), self.received);
+            self.until(begin + TURN)?;
+            self.rest()?;
+            let after = relay.program.usage();
+            bill.usage.add(before, after);
+            bill.stretch(after.exact - before.exact, self.received - received);
+            bill.time += TURN;
+            bill.own += system::own_cpu() - own;
+            place.pass_on();
+        }
+        Ok(bill)
+    }
+
+    /// Sends nothing, and waits for what is on its way.
+    fn rest(&mut self) -> Outcome<()> {
+        let due = std::mem::take(&mut self.due);
+        self.until(clock::now() + REST)?;
+        self.due = due;
+        Ok(())
+    }
+
+    /// Whatever is due is due so much later.
+    fn put_off(&mut self, by: Duration) {
+        let due = self.due.drain();
+        let later = due.map(|Reverse((at, number, due))| Reverse((at + by, number, due)));
+        self.due = later.collect();
     }
 
     fn until(&mut self, end: Duration) -> Outcome<()> {
@@ -261,6 +332,12 @@ impl Load {
     fn ended(&self) -> usize {
         let discarding = self.discarding.iter().filter(|sink| sink.ended).count();
         discarding + self.checking.iter().filter(|sink| sink.ended).count()
+    }
+}
+
+impl Bill {
+    fn stretch(&mut self, cost: f64, bytes: u64) {
+        self.stretches.push(cost / bytes as f64 * 1e9);
     }
 }
 

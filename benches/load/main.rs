@@ -22,6 +22,7 @@ mod run;
 mod sink;
 mod system;
 mod table;
+mod turns;
 
 use clap::Parser;
 use options::{Options, Role};
@@ -55,10 +56,9 @@ fn compare(options: &Options) -> Outcome<()> {
     let mut turns = Vec::new();
     for round in 1..=options.rounds {
         eprintln!("round {round} of {}", options.rounds);
-        let at_once = if options.together {
-            contenders.len()
-        } else {
-            1
+        let at_once = match options.together || options.in_turns {
+            true => contenders.len(),
+            false => 1,
         };
         for turn in contenders.chunks(at_once) {
             for (contender, outcome) in turn.iter().zip(run::run_together(options, turn)) {

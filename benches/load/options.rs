@@ -70,6 +70,11 @@ pub struct Options {
     #[arg(long)]
     pub together: bool,
 
+    /// Keeps all relays running and gives them the load one after the other, a second each: none disturbs another's caches, and
+    /// whatever the machine does in the course of a minute meets all of them alike. The measured seconds are each one's own.
+    #[arg(long, conflicts_with = "together")]
+    pub in_turns: bool,
+
     /// How many of the targets check every message; the rest discards in the kernel.
     #[arg(long, default_value_t = 16)]
     pub checked: u32,

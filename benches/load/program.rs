@@ -26,6 +26,16 @@ pub struct Usage {
     pub resident: u64,
 }
 
+impl Usage {
+    /// Adds what was used from one look to the next; the memory is that of the last one.
+    pub fn add(&mut self, before: Usage, after: Usage) {
+        self.user += after.user - before.user;
+        self.system += after.system - before.system;
+        self.exact += after.exact - before.exact;
+        self.resident = after.resident;
+    }
+}
+
 impl Program {
     /// Starts it, on one core if one is given, with its output thrown away.
     pub fn start(mut command: Command, core: Option<usize>) -> Outcome<Self> {

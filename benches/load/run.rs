@@ -6,6 +6,7 @@ use crate::frames::{Frames, Kind};
 use crate::greet;
 use crate::options::Options;
 use crate::sink::{Sink, Speaks};
+use crate::turns::{Place, Turns};
 use crate::{Outcome, clock};
 use aqueduct::rtmp::chunk::Reader;
 use bytes::BytesMut;
@@ -30,12 +31,13 @@ pub struct Scene {
 /// Runs relays at the same time, from their start to their end.
 pub fn run_together(options: &Options, contenders: &[Contender]) -> Vec<Outcome<Figures>> {
     let all_set = Barrier::new(contenders.len());
+    let turns = Turns::of(contenders.len());
     std::thread::scope(|scope| {
-        let start = |contender| {
-            let all_set = &all_set;
-            scope.spawn(move || run(options, contender, all_set))
+        let start = |(number, contender)| {
+            let (all_set, place) = (&all_set, turns.place(number));
+            scope.spawn(move || run(options, contender, all_set, place))
         };
-        let running: Vec<_> = contenders.iter().map(start).collect();
+        let running: Vec<_> = contenders.iter().enumerate().map(start).collect();
         let outcomes = running.into_iter().map(|thread| thread.join());
         outcomes
             .map(|outcome| outcome.unwrap_or_else(|_| Err("the load panicked".into())))
@@ -43,12 +45,17 @@ pub fn run_together(options: &Options, contenders: &[Contender]) -> Vec<Outcome<
     })
 }
 
-fn run(options: &Options, contender: &Contender, all_set: &Barrier) -> Outcome<Figures> {
+fn run(
+    options: &Options,
+    contender: &Contender,
+    all_set: &Barrier,
+    place: Place<'_>,
+) -> Outcome<Figures> {
     let scene = prepare(options, contender);
     // Also after a failure: the others wait.
     all_set.wait();
     let (scene, relay) = scene?;
-    drive::drive(options, scene, &relay)
+    drive::drive(options, scene, &relay, &place)
 }
 
 fn prepare(options: &Options, contender: &Contender) -> Outcome<(Scene, Relay)> {
