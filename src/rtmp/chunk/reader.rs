@@ -168,40 +168,70 @@ impl Reader {
         let Some(stream) = self.streams.get_mut(at) else {
             return Ok(None);
         };
-        let length = stream.length as usize;
-        let (here, rest) = input.split_at(left.min(input.len()));
         if let Payload::None = stream.payload {
-            if here.len() == length {
+            let length = stream.length as usize;
+            if left == length
+                && let Some((whole, rest)) = input.split_at_checked(length)
+            {
                 // The whole message at once: the common case for all but large frames.
                 *input = rest;
                 self.place = Place::Header;
-                return Ok(Some(stream.message(Bytes::copy_from_slice(here))));
+                return Ok(Some(stream.message(Bytes::copy_from_slice(whole))));
             }
             self.partial_messages += 1;
             stream.payload = Payload::Partial(Vec::new());
         }
+        self.join(at, left, input)
+    }
+
+    /// Adds to an unfinished message what is there of its chunk, and of the chunks behind it that only go on with it.
+    fn join(
+        &mut self,
+        at: usize,
+        mut left: usize,
+        input: &mut &[u8],
+    ) -> Result<Option<Message>, ChunkError> {
+        let Some(stream) = self.streams.get_mut(at) else {
+            return Ok(None);
+        };
+        let length = stream.length as usize;
+        let continuation = stream.continuation();
         let Payload::Partial(bytes) = &mut stream.payload else {
             return Ok(None);
         };
-        let (most, unseen) = match self.publishing {
-            true => (PARTIAL_BYTES_MAX, PAYLOAD_UNSEEN_BYTES_MAX),
-            false => (BEFORE_PUBLISH_BYTES_MAX, 0),
-        };
-        let allowed = most.saturating_sub(self.partial_bytes);
-        self.partial_bytes += reserve(bytes, here.len(), input.len(), length, unseen, allowed)
-            .ok_or(ChunkError::PartialMessagesTooLong { limit: most })?;
-        bytes.extend_from_slice(here);
-        *input = rest;
-        let left = left - here.len();
-        if left > 0 {
-            self.place = Place::Payload { stream: at, left };
-            return Ok(None);
+        loop {
+            let (here, rest) = input.split_at(left.min(input.len()));
+            if here.len() > bytes.capacity() - bytes.len() {
+                let (most, unseen) = match self.publishing {
+                    true => (PARTIAL_BYTES_MAX, PAYLOAD_UNSEEN_BYTES_MAX),
+                    false => (BEFORE_PUBLISH_BYTES_MAX, 0),
+                };
+                let allowed = most.saturating_sub(self.partial_bytes);
+                let more = reserve(bytes, here.len(), input.len(), length, unseen, allowed);
+                self.partial_bytes +=
+                    more.ok_or(ChunkError::PartialMessagesTooLong { limit: most })?;
+            }
+            bytes.extend_from_slice(here);
+            *input = rest;
+            left -= here.len();
+            if left > 0 {
+                self.place = Place::Payload { stream: at, left };
+                return Ok(None);
+            }
+            if bytes.len() == length {
+                self.place = Place::Header;
+                return Ok(self.finish(at));
+            }
+            // Nearly always the message goes on at once, behind one byte that says no more than that.
+            let Some((_, rest)) =
+                (input.split_first()).filter(|next| Some(*next.0) == continuation)
+            else {
+                self.place = Place::Header;
+                return Ok(None);
+            };
+            *input = rest;
+            left = (length - bytes.len()).min(self.chunk_size);
         }
-        self.place = Place::Header;
-        if bytes.len() < length {
-            return Ok(None);
-        }
-        Ok(self.finish(at))
     }
 
     fn finish(&mut self, at: usize) -> Option<Message> {

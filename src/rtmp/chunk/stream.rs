@@ -47,6 +47,16 @@ impl ChunkStream {
         }
     }
 
+    /// The header of a chunk that goes on with the message, where that is one byte: of format 3, with a 1-byte id and no extended
+    /// timestamp to look for.
+    pub(super) fn continuation(&self) -> Option<u8> {
+        if self.extended.is_some() {
+            return None;
+        }
+        let csid = u8::try_from(self.csid).ok().filter(|csid| *csid < 64)?;
+        Some(0xC0 | csid)
+    }
+
     /// Takes over what a chunk's header says; gives the payload bytes of the message that are still to come.
     ///
     /// # Errors
@@ -136,8 +146,8 @@ impl ChunkStream {
     }
 }
 
-/// Makes room for `more` bytes of a message of `length` bytes, of which `seen` have reached us, `more` among them. Gives the
-/// growth of the capacity, or none where `allowed` does not suffice.
+/// Makes room for `more` bytes of a message of `length` bytes, which the capacity does not suffice for and of which `seen` have
+/// reached us, `more` among them. Gives the growth of the capacity, or none where `allowed` does not suffice.
 ///
 /// Never reserves far beyond what has come, `unseen` bytes at the most: a length is only a claim. Small lengths and those
 /// that have come in whole are reserved once; others double, so that all copying stays linear.
@@ -151,9 +161,6 @@ pub(super) fn reserve(
 ) -> Option<usize> {
     let before = bytes.capacity();
     let needed = bytes.len() + more;
-    if needed <= before {
-        return Some(0);
-    }
     let wanted = (bytes.len() + seen).max(2 * before).max(unseen).min(length);
     let wanted = wanted.min(before + allowed);
     if wanted < needed {
