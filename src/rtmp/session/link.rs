@@ -151,7 +151,10 @@ impl Link {
         if let Some(total) = self.received.due() {
             self.control(MessageType::ACKNOWLEDGEMENT, &total.to_be_bytes());
         }
-        message?.map(|message| self.sort(message, now)).transpose()
+        match message? {
+            Some(message) => self.sort(message, now).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Swallows input that nobody wants any more: unread bytes at a close would reset the connection and take our last
@@ -162,15 +165,24 @@ impl Link {
     }
 
     fn sort(&mut self, message: Message, now: Duration) -> Result<Incoming, LinkError> {
-        let known = self.unknown_in_a_row;
-        self.unknown_in_a_row = 0;
         match message.type_id {
             MessageType::AUDIO
             | MessageType::VIDEO
             | MessageType::DATA_AMF0
             | MessageType::DATA_AMF3 => {
-                return Ok(Incoming::Media(message));
+                self.unknown_in_a_row = 0;
+                Ok(Incoming::Media(message))
             }
+            _ => self.heed(message, now),
+        }
+    }
+
+    /// Takes a message that carries no media.
+    #[cold]
+    fn heed(&mut self, message: Message, now: Duration) -> Result<Incoming, LinkError> {
+        let known = self.unknown_in_a_row;
+        self.unknown_in_a_row = 0;
+        match message.type_id {
             MessageType::COMMAND_AMF0 | MessageType::COMMAND_AMF3 => {
                 if !self.commands.allows(now) {
                     return Err(LinkError::TooManyCommands);

@@ -135,22 +135,25 @@ impl ServerSession {
         now: Duration,
     ) -> Result<Option<ServerEvent>, ServerError> {
         loop {
-            if self.awaits_answer() {
-                return Ok(None);
-            }
-            if let Stage::Closed = self.stage {
-                self.link.discard(input);
-                return Ok(None);
-            }
-            let Some(incoming) = self.link.next(input, now)? else {
-                return Ok(None);
-            };
-            let event = match incoming {
-                Incoming::Media(message) if self.publishes() => {
-                    script::media(message).map(ServerEvent::Media)
+            match self.stage {
+                Stage::ConnectAsked { .. } | Stage::PublishAsked { .. } => return Ok(None),
+                Stage::Closed => {
+                    self.link.discard(input);
+                    return Ok(None);
                 }
-                Incoming::Command { stream_id, command } => self.call(stream_id, &command)?,
-                Incoming::Media(_) | Incoming::Acknowledged(_) | Incoming::Quiet => None,
+                Stage::Publishing { .. } | Stage::Unpublished { .. } => {}
+                Stage::Fresh | Stage::Connected(_) => {}
+            }
+            let event = match self.link.next(input, now)? {
+                None => return Ok(None),
+                Some(Incoming::Media(message)) if self.publishes() => {
+                    match script::media(message) {
+                        Some(media) => return Ok(Some(ServerEvent::Media(media))),
+                        None => None,
+                    }
+                }
+                Some(Incoming::Command { stream_id, command }) => self.call(stream_id, &command)?,
+                Some(Incoming::Media(_) | Incoming::Acknowledged(_) | Incoming::Quiet) => None,
             };
             self.bound_the_wait()?;
             if event.is_some() {
