@@ -128,6 +128,30 @@ impl Epochs {
         self.live.iter().find(|epoch| epoch.id == id)
     }
 
+    /// Places a frame on its track's line, where that is the only one and nothing has to be repaired for it: nearly every frame. What
+    /// [`line_of`](Self::line_of) and [`used`](Self::used) say comes to the same.
+    pub(super) fn go_on(
+        &mut self,
+        clock: &mut TrackClock,
+        src: i64,
+        newest: i64,
+        now: Duration,
+    ) -> Option<i64> {
+        let [only] = self.live.as_mut_slice() else {
+            return None;
+        };
+        let place = only.place(src);
+        let goes_on = clock.line() == Some(only.id)
+            && clock.last_out().is_some_and(|last| last < place)
+            && place <= newest + FORWARD_MAX;
+        if !goes_on {
+            return None;
+        }
+        only.used = now;
+        clock.follow(only.id, place);
+        Some(clock.settle(place))
+    }
+
     /// The line that a frame is on, if it is on any.
     ///
     /// A track that is where the others went stays there while it can. One that is still on an older line has perhaps jumped by

@@ -117,21 +117,15 @@ impl Timeline {
         if heard.wrapped {
             self.repairs.count(RepairKind::Wrap);
         }
-        match (heard.verdict, clock.stamping) {
-            (Verdict::Stuck, Stamping::Source) => {
-                let out = self.front.newest.unwrap_or_default();
-                clock.stamping = Stamping::Arrival { out, at: now };
-                clock.leave_line();
+        let going_on = match (heard.verdict, clock.stamping, self.front.newest) {
+            (Verdict::Goes | Verdict::KeepsPace, Stamping::Source, Some(newest)) => {
+                self.epochs.go_on(clock, src, newest, now)
             }
-            (Verdict::KeepsPace, Stamping::Arrival { .. }) => {
-                clock.stamping = Stamping::Source;
-                self.repairs.count(RepairKind::Rebase);
-            }
-            _ => {}
-        }
-        let (dts, late) = match clock.stamping {
-            Stamping::Arrival { .. } => (self.place_by_arrival(shape.track, now), 0),
-            Stamping::Source => self.place_by_source(shape.track, src, heard, cts, now),
+            _ => None,
+        };
+        let (dts, late) = match going_on {
+            Some(dts) => (dts, 0),
+            None => self.place_anew(shape.track, src, heard, cts, now),
         };
         self.front.reach(dts, now);
         let placed = Placed {
@@ -198,6 +192,35 @@ impl Timeline {
             self.front.reach(out, now);
         }
         out
+    }
+
+    /// The place of a frame that does not just go on, and how much later that is than its stamp says.
+    #[cold]
+    fn place_anew(
+        &mut self,
+        track: Track,
+        src: i64,
+        heard: Heard,
+        cts: Option<i32>,
+        now: Duration,
+    ) -> (i64, i64) {
+        let clock = self.tracks.clock(track);
+        match (heard.verdict, clock.stamping) {
+            (Verdict::Stuck, Stamping::Source) => {
+                let out = self.front.newest.unwrap_or_default();
+                clock.stamping = Stamping::Arrival { out, at: now };
+                clock.leave_line();
+            }
+            (Verdict::KeepsPace, Stamping::Arrival { .. }) => {
+                clock.stamping = Stamping::Source;
+                self.repairs.count(RepairKind::Rebase);
+            }
+            _ => {}
+        }
+        match clock.stamping {
+            Stamping::Arrival { .. } => (self.place_by_arrival(track, now), 0),
+            Stamping::Source => self.place_by_source(track, src, heard, cts, now),
+        }
     }
 
     /// The frame's place by its stamp, and how much later that is than the stamp says.
@@ -339,3 +362,6 @@ impl Front {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

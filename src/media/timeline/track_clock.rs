@@ -173,11 +173,18 @@ impl Default for Tracks {
 impl Tracks {
     pub(super) fn clock(&mut self, track: Track) -> &mut TrackClock {
         let known = self.clocks.iter().position(|clock| clock.track == track);
-        let place = known.unwrap_or(self.clocks.len());
-        if known.is_none() && place < TRACKS_MAX {
+        let place = known.unwrap_or_else(|| self.add(track));
+        self.clocks.get_mut(place).unwrap_or(&mut self.rest)
+    }
+
+    /// Gives a track a clock of its own, if there is room; its place.
+    #[cold]
+    fn add(&mut self, track: Track) -> usize {
+        let place = self.clocks.len();
+        if place < TRACKS_MAX {
             self.clocks.push(TrackClock::new(track));
         }
-        self.clocks.get_mut(place).unwrap_or(&mut self.rest)
+        place
     }
 
     /// The track's newest place, if it had any.
