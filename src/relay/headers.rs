@@ -20,6 +20,17 @@ pub enum Kept {
     Refused,
 }
 
+/// What decoders can do with a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decodable {
+    /// All that they need is there, or it is no frame.
+    Now,
+    /// The sequence header of its track has not come.
+    Later,
+    /// The sequence header of its track is another codec's.
+    Never,
+}
+
 impl Headers {
     /// Keeps the tag in the place of the one of the same track and class.
     pub fn keep(&mut self, tag: &Tag) -> Kept {
@@ -54,22 +65,27 @@ impl Headers {
 
     /// Whether a frame of the track can be decoded with what is kept.
     pub fn serves(&self, track: Track, codec: Codec) -> bool {
-        !codec.needs_header()
-            || self
-                .tags
-                .iter()
-                .any(|kept| kept.shape.class == Class::SequenceHeader && kept.shape.track == track)
+        !codec.needs_header() || self.decoder(track).is_some()
     }
 
-    /// Whether a frame is in another codec than the header of its track, so that nobody could decode it.
-    pub fn contradict(&self, frame: &Shape) -> bool {
-        frame.class.is_frame()
-            && frame.codec != Codec::None
-            && self.tags.iter().any(|kept| {
-                kept.shape.class == Class::SequenceHeader
-                    && kept.shape.track == frame.track
-                    && kept.shape.codec != frame.codec
-            })
+    /// Whether a tag can be decoded with what is kept, where it has to be.
+    pub fn decodable(&self, shape: &Shape) -> Decodable {
+        if !shape.class.is_frame() {
+            return Decodable::Now;
+        }
+        match self.decoder(shape.track) {
+            Some(codec) if codec != shape.codec && shape.codec != Codec::None => Decodable::Never,
+            None if shape.codec.needs_header() => Decodable::Later,
+            _ => Decodable::Now,
+        }
+    }
+
+    /// The codec of the track's sequence header, if that is kept.
+    fn decoder(&self, track: Track) -> Option<Codec> {
+        let is_its_header =
+            |shape: &Shape| shape.class == Class::SequenceHeader && shape.track == track;
+        let kept = self.tags.iter().find(|kept| is_its_header(&kept.shape))?;
+        Some(kept.shape.codec)
     }
 
     /// Whether the stream has said that it has video.
@@ -130,19 +146,24 @@ mod tests {
         let mut headers = Headers::default();
         let video = |payload: &[u8]| Shape::of(MediaKind::Video, payload);
         let hevc = b"\x91hvc1\x00\x00\x00";
-        assert!(!headers.contradict(&video(hevc)), "it may still come");
+        assert_eq!(
+            headers.decodable(&video(hevc)),
+            Decodable::Later,
+            "it may still come"
+        );
         headers.keep(&tag(MediaKind::Video, b"\x17\x00\x00\x00\x00\x01"));
-        assert!(headers.contradict(&video(hevc)));
+        assert_eq!(headers.decodable(&video(hevc)), Decodable::Never);
         for of_its_own in [
             &b"\x27\x01\x00\x00\x00"[..],
             b"\x91avc1\x00\x00\x00",
             b"\x96\x01hvc1",
             b"\x57\x00",
         ] {
-            assert!(!headers.contradict(&video(of_its_own)), "{of_its_own:?}");
+            let shape = video(of_its_own);
+            assert_eq!(headers.decodable(&shape), Decodable::Now, "{of_its_own:?}");
         }
         headers.forget(Track::VIDEO);
-        assert!(!headers.contradict(&video(hevc)));
+        assert_eq!(headers.decodable(&video(hevc)), Decodable::Later);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What becomes of a publisher's message: it is classified, placed in time, admitted, and appended to the ring.
 
+use super::headers::Decodable;
 use super::opening::{Admitted, Opening};
 use super::ring::{Appended, Ring, RingLimits};
 use super::status::StreamFigures;
@@ -69,7 +70,8 @@ impl Intake {
         if payload.len() > 1 && self.ring.changes_codec(&shape) {
             self.change_codec(&shape, now);
         }
-        if self.ring.headers().contradict(&shape) {
+        let decodable = self.ring.headers().decodable(&shape);
+        if decodable == Decodable::Never {
             self.figures.drops.no_header += 1;
             return;
         }
@@ -95,6 +97,11 @@ impl Intake {
             return;
         }
         let tag = self.place(shape, wire, payload, now);
+        if decodable == Decodable::Now && !self.opening.is_holding() {
+            // As nearly always.
+            self.append(tag, now);
+            return;
+        }
         let admitted = self.opening.admit(tag, self.ring.headers(), now);
         self.admit(admitted, now);
     }

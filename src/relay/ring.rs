@@ -141,21 +141,10 @@ impl Ring {
     /// Appends a tag that arrived at `now` on the stream's own clock.
     pub fn append(&mut self, tag: Tag, now: Duration) -> Appended {
         self.seen_video |= tag.shape.track.kind == MediaKind::Video;
-        if tag.shape.class.is_kept() {
-            let mut headers = Headers::clone(&self.headers);
-            match headers.keep(&tag) {
-                Kept::Same => return Appended::Repeated,
-                Kept::Refused => return Appended::Refused,
-                Kept::Changed => self.headers = Arc::new(headers),
-            }
-            if let Some(given) = &mut self.given {
-                match given.keep(&tag) {
-                    Kept::Same => return Appended::Repeated,
-                    Kept::Changed => {}
-                    // There is no room to remember it: whatever comes for the track is told.
-                    Kept::Refused => given.forget(tag.shape.track),
-                }
-            }
+        if tag.shape.class.is_kept()
+            && let Some(outcome) = self.keep(&tag)
+        {
+            return outcome;
         }
         let begins_gop = self.begins_gop(&tag);
         if begins_gop {
@@ -274,6 +263,25 @@ impl Ring {
     /// How long the open GOP is so far, in milliseconds.
     pub fn open_gop_ms(&self) -> Option<i64> {
         Some(self.newest_dts()? - self.starts.back()?.dts)
+    }
+
+    /// Keeps a header; what became of it, where it does not go into the ring.
+    #[cold]
+    fn keep(&mut self, tag: &Tag) -> Option<Appended> {
+        let mut headers = Headers::clone(&self.headers);
+        match headers.keep(tag) {
+            Kept::Same => return Some(Appended::Repeated),
+            Kept::Refused => return Some(Appended::Refused),
+            Kept::Changed => self.headers = Arc::new(headers),
+        }
+        let given = self.given.as_mut()?;
+        match given.keep(tag) {
+            Kept::Same => return Some(Appended::Repeated),
+            Kept::Changed => {}
+            // There is no room to remember it: whatever comes for the track is told.
+            Kept::Refused => given.forget(tag.shape.track),
+        }
+        None
     }
 
     fn begins_gop(&self, tag: &Tag) -> bool {
