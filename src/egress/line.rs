@@ -4,6 +4,7 @@
 //! more, or it has to be given something of its own, the push's task serves it until it has caught up again.
 
 mod ends;
+mod round_trip;
 
 use super::composed::Composed;
 use super::transport::Wire;
@@ -79,7 +80,7 @@ pub struct Standing {
     pub(super) late: u64,
     /// How far behind the stream's newest tag the peer's last acknowledgement is.
     pub(super) lag: Lag,
-    /// The connection's round-trip time, where the kernel tells.
+    /// The connection's round-trip time, where the kernel tells; some seconds old at the most.
     pub(super) rtt: Option<Duration>,
     pub(super) is_stalled: bool,
 }

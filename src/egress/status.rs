@@ -123,7 +123,7 @@ pub struct PushFigures {
     pub repaired: AtomicU64,
     /// How far behind the newest tag the last byte is that the peer has acknowledged, in milliseconds.
     pub lag_ms: AtomicU64,
-    /// The connection's round-trip time, in microseconds; 0 means unknown.
+    /// The connection's round-trip time, in microseconds, read every few seconds; 0 means unknown.
     pub rtt_us: AtomicU64,
 }
 

@@ -1,10 +1,11 @@
 //! The connection to a target: plain or TLS, and what the kernel says of it.
 
-use crate::net::tcp_info::{self, TcpInfo};
+use crate::net::tcp_info;
 use socket2::SockRef;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -22,8 +23,12 @@ pub enum Transport {
 
 /// What a push is carried over: bytes both ways, and what the kernel knows of them.
 pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// What the kernel knows of the connection; none where the operating system does not tell.
-    fn tcp_info(&self) -> Option<TcpInfo>;
+    /// Bytes that were given to the kernel and that the peer has not acknowledged; none where the operating system does not tell.
+    fn unacked_bytes(&self) -> Option<u64>;
+
+    /// The connection's round-trip time; none where the operating system does not tell. To ask costs several times what a write
+    /// on a producer's turn costs us.
+    fn rtt(&self) -> Option<Duration>;
 
     /// Of so many bytes that were taken since all was flushed, how many may not have reached the kernel yet: those that TLS
     /// holds back.
@@ -45,10 +50,17 @@ pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
 }
 
 impl Wire for Transport {
-    fn tcp_info(&self) -> Option<TcpInfo> {
+    fn unacked_bytes(&self) -> Option<u64> {
         match self {
-            Self::Plain(tcp) => tcp_info::read(tcp).ok(),
-            Self::Tls(tls) => tls.tcp_info(),
+            Self::Plain(tcp) => tcp_info::unacked_bytes(tcp).ok(),
+            Self::Tls(tls) => tls.unacked_bytes(),
+        }
+    }
+
+    fn rtt(&self) -> Option<Duration> {
+        match self {
+            Self::Plain(tcp) => rtt(tcp),
+            Self::Tls(tls) => tls.rtt(),
         }
     }
 
@@ -69,8 +81,12 @@ impl Wire for Transport {
 }
 
 impl Wire for TlsStream<TcpStream> {
-    fn tcp_info(&self) -> Option<TcpInfo> {
-        tcp_info::read(self.get_ref().0).ok()
+    fn unacked_bytes(&self) -> Option<u64> {
+        tcp_info::unacked_bytes(self.get_ref().0).ok()
+    }
+
+    fn rtt(&self) -> Option<Duration> {
+        rtt(self.get_ref().0)
     }
 
     fn held_bytes(&self, unflushed: u64) -> u64 {
@@ -140,4 +156,8 @@ impl AsyncWrite for Transport {
             Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
         }
     }
+}
+
+fn rtt(tcp: &TcpStream) -> Option<Duration> {
+    tcp_info::read(tcp).ok().map(|tcp| tcp.rtt)
 }

@@ -83,7 +83,7 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 /// Waits until the kernel of the other side has all that was written. It may take its time over loopback, too.
 pub async fn delivered(tcp: &impl AsFd) {
     until("the bytes are delivered", || {
-        aqueduct::net::tcp_info::read(tcp).unwrap().unacked_bytes == 0
+        aqueduct::net::tcp_info::unacked_bytes(tcp).unwrap() == 0
     })
     .await;
 }

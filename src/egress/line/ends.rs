@@ -1,5 +1,6 @@
 //! Both ends of a line: the target's place in the stream, its connection, what is between them, and who moves it along.
 
+use super::round_trip::RoundTrip;
 use super::{Carried, Did, Sent, Standing, Through};
 use crate::egress::composed::{Composed, as_told};
 use crate::egress::lag::Flight;
@@ -42,6 +43,7 @@ pub(in crate::egress) struct Ends<W> {
     outbox: Outbox,
     /// Bytes given to the connection that no tag was queued for: what the session had to say.
     said: u64,
+    round_trip: RoundTrip,
     /// Whether the socket took no more when it was last written to by the task.
     is_full: bool,
     /// Wakes the push's task.
@@ -76,6 +78,7 @@ impl<W: Wire> Ends<W> {
             frames: 0,
             outbox: Outbox::new(framing.chunk_size),
             said: 0,
+            round_trip: RoundTrip::default(),
             is_full: false,
             task: Waker::noop().clone(),
             broken: None,
@@ -364,9 +367,8 @@ impl<W: Wire> Ends<W> {
 
     /// See [`Line::look`](super::Line::look).
     pub(super) fn look(&mut self, now: Duration) -> Standing {
-        let tcp = self.wire.tcp_info();
         // A write that returned has reached TLS or the kernel, and not the target.
-        let in_kernel = tcp.map_or(0, |tcp| tcp.unacked_bytes);
+        let in_kernel = self.wire.unacked_bytes().unwrap_or(0);
         let in_tls = self.wire.held_bytes(self.unflushed);
         let waiting = self.outbox.len_bytes() as u64 + in_tls + in_kernel;
         self.flight.outstanding(waiting, now);
@@ -381,7 +383,7 @@ impl<W: Wire> Ends<W> {
             left_out: self.consumer.left_out(),
             lag,
             late: self.consumer.late(),
-            rtt: tcp.map(|tcp| tcp.rtt),
+            rtt: self.round_trip.at(now, &self.wire),
             is_stalled: self.flight.is_stalled(now),
         }
     }

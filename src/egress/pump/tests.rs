@@ -2,6 +2,7 @@
 
 mod ends;
 mod flow;
+mod looks;
 mod scene;
 mod slow;
 mod wire;

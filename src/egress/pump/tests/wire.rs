@@ -1,7 +1,6 @@
 //! A wire that is played by hand: how much it takes, what it says, and how it breaks.
 
 use super::super::Wire;
-use crate::net::tcp_info::TcpInfo;
 use crate::rtmp::chunk::Reader;
 use crate::rtmp::message::Message;
 use std::collections::VecDeque;
@@ -9,6 +8,7 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::coop::consume_budget;
 
@@ -29,6 +29,8 @@ struct State {
     /// Said again and again, behind all else.
     chatter: Vec<u8>,
     unacknowledged: u64,
+    rtt: Duration,
+    rtt_reads: u32,
     held: u64,
     ended: bool,
     /// Writes fail; what was said before can be read, once a write has failed.
@@ -50,6 +52,8 @@ impl Default for Wired {
             said: VecDeque::new(),
             chatter: Vec::new(),
             unacknowledged: 0,
+            rtt: Duration::ZERO,
+            rtt_reads: 0,
             held: 0,
             ended: false,
             broken: false,
@@ -97,6 +101,16 @@ impl Wired {
     /// So many bytes stay in the kernel.
     pub fn leave_unacknowledged(&self, bytes: u64) {
         self.change(|state| state.unacknowledged = bytes);
+    }
+
+    /// What the kernel tells from now on.
+    pub fn round_trip(&self, rtt: Duration) {
+        self.change(|state| state.rtt = rtt);
+    }
+
+    /// How often the kernel was asked for it.
+    pub fn rtt_reads(&self) -> u32 {
+        self.0.lock().unwrap().rtt_reads
     }
 
     /// So many bytes stay in TLS.
@@ -165,11 +179,14 @@ impl Drop for Near {
 }
 
 impl Wire for Near {
-    fn tcp_info(&self) -> Option<TcpInfo> {
-        Some(TcpInfo {
-            unacked_bytes: self.lock().unacknowledged,
-            ..TcpInfo::default()
-        })
+    fn unacked_bytes(&self) -> Option<u64> {
+        Some(self.lock().unacknowledged)
+    }
+
+    fn rtt(&self) -> Option<Duration> {
+        let mut state = self.lock();
+        state.rtt_reads += 1;
+        Some(state.rtt)
     }
 
     fn held_bytes(&self, _: u64) -> u64 {
