@@ -9,7 +9,7 @@ use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Targets that are served before the runtime's other tasks get their turn: about a third of a millisecond.
+/// Targets that are served, or looked at, before the runtime's other tasks get their turn: about a third of a millisecond.
 pub const LINES_PER_TURN: usize = 32;
 
 /// A stream's live targets.
@@ -47,7 +47,8 @@ impl<W: Wire> Fanout<W> {
 }
 
 impl<W> Fanout<W> {
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Line<W>>>> {
+    /// The lines, while none joins or leaves.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Vec<Arc<Line<W>>>> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -75,6 +76,13 @@ impl<W: Wire> Outflow for Fanout<W> {
             self.watch.sent(sent.bytes, sent.writes);
         }
         next
+    }
+}
+
+impl<W> Joined<W> {
+    /// The line itself.
+    pub(super) fn line(&self) -> Arc<Line<W>> {
+        Arc::clone(&self.line)
     }
 }
 

@@ -4,19 +4,23 @@
 //! more, or it has to be given something of its own, the push's task serves it until it has caught up again.
 
 mod ends;
+mod ledger;
 mod round_trip;
 
 use super::composed::Composed;
 use super::transport::Wire;
+use crate::relay::limits::LAG_CALM_MS;
 use crate::relay::{Consumer, Lag, LeftOut, Mode, Recycle};
 use crate::rtmp::session::client::MediaFraming;
 use bytes::BytesMut;
 use ends::Ends;
+pub use ledger::Ledger;
 use std::io;
 use std::ops::AddAssign;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// One target's line, shared by the push's task and the stream's fan-out.
 ///
@@ -44,10 +48,7 @@ impl AddAssign for Sent {
 pub struct Did {
     /// The bytes that came, if any did; 0 is the target's end.
     pub(super) read: Option<usize>,
-    pub(super) sent: Sent,
-    /// All that was sent so far, by whomever.
-    pub(super) carried: Carried,
-    /// Set once all that the target is to have was sent.
+    /// Set once nothing more is sent.
     pub(super) through: Option<Through>,
 }
 
@@ -58,37 +59,46 @@ pub(super) enum Through {
     Ended,
     /// What follows is for another session.
     Recycle(Recycle),
+    /// Bytes have waited for too long without one being acknowledged.
+    Stalled,
 }
 
 /// What a line has carried so far.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Carried {
+struct Carried {
     /// Bytes given to the connection.
-    pub(super) bytes: u64,
+    bytes: u64,
     /// Coded frames among them, and in what still waits.
-    pub(super) frames: u64,
+    frames: u64,
 }
 
 /// How a line stands at one moment.
-pub struct Standing {
-    pub(super) carried: Carried,
+struct Standing {
+    carried: Carried,
     /// Which part of the stream the target is given.
-    pub(super) mode: Mode,
+    mode: Mode,
     /// What it was not given.
-    pub(super) left_out: LeftOut,
+    left_out: LeftOut,
     /// Frames that it was given with a later time, so that it gets them in order.
-    pub(super) late: u64,
+    late: u64,
     /// How far behind the stream's newest tag the peer's last acknowledgement is.
-    pub(super) lag: Lag,
+    lag: Lag,
     /// The connection's round-trip time, where the kernel tells; some seconds old at the most.
-    pub(super) rtt: Option<Duration>,
-    pub(super) is_stalled: bool,
+    rtt: Option<Duration>,
+    /// Timestamps that its stream has repaired so far.
+    repairs: u64,
+}
+
+impl Standing {
+    fn is_behind(&self) -> bool {
+        self.mode != Mode::All || self.lag.ms > LAG_CALM_MS
+    }
 }
 
 impl<W: Wire> Line<W> {
     /// A line that its push's task serves, up to the first time that it has caught up.
-    pub fn new(wire: W, consumer: Consumer, framing: MediaFraming) -> Self {
-        Self(Mutex::new(Some(Ends::new(wire, consumer, framing))))
+    pub fn new(wire: W, consumer: Consumer, framing: MediaFraming, ledger: Ledger) -> Self {
+        Self(Mutex::new(Some(Ends::new(wire, consumer, framing, ledger))))
     }
 
     /// On the producer's turn: sends what is fresh, where the target is served so.
@@ -138,9 +148,15 @@ impl<W: Wire> Line<W> {
         }
     }
 
-    /// Looks at the connection, at a moment since the line began.
-    pub fn look(&self, now: Duration) -> Option<Standing> {
-        self.lock().as_mut().map(|ends| ends.look(now))
+    /// The look of every second: how far behind the target is and whether anything moves at all. It is written down; where it finds
+    /// something for the task to do, that is woken. Says whether the target is behind.
+    pub fn look(&self, now: Instant) -> bool {
+        self.lock().as_mut().is_some_and(|ends| ends.look(now))
+    }
+
+    /// A look between those of every second, at a target that is behind; says whether it still is.
+    pub(super) fn look_closely(&self, now: Instant) -> bool {
+        (self.lock().as_mut()).is_some_and(|ends| ends.look_closely(now).is_behind())
     }
 
     /// Takes the line apart; nothing flows any more.

@@ -9,6 +9,7 @@ pub mod fanout;
 pub mod gate;
 pub mod lag;
 pub mod line;
+mod looks;
 pub mod plan;
 pub mod preflight;
 mod probe;

@@ -1,32 +1,24 @@
-//! The pump: the task of a target that takes media. It listens to the target, looks after the connection, and serves the line
-//! where the target does not keep up; one that does is served by its stream's fan-out.
+//! The pump: the task of a target that takes media. It listens to the target, and serves the line where the target does
+//! not keep up; one that does is served by its stream's fan-out. Looks at it are made elsewhere, and wake this task where they find
+//! something for it to do.
 
 use super::attempt::Established;
 use super::failure::Failure;
 use super::fanout::{Fanout, Joined};
-use super::line::{Carried, Did, Line, Standing, Through};
-use super::push::Watch;
-use super::status::PushStatus;
+use super::lag::STALL;
+use super::line::{Did, Ledger, Line, Through};
 use super::transport::Wire;
 use crate::net::close::close_gracefully;
-use crate::relay::limits::LAG_CALM_MS;
-use crate::relay::{Beat, Consumer, LeftOut, Looker, Mode, Recycle, Stream};
+use crate::relay::{Consumer, Recycle, Stream};
 use crate::rtmp::session::client::{ClientEvent, ClientSession};
 use crate::rule::TargetUrl;
 use bytes::BytesMut;
 use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
-
-/// From one look at a target that is behind to the next: what it is given follows from how far it is.
-const CLOSE_LOOK: Duration = Duration::from_millis(200);
-
-/// So long after it was last spared something a target is said to be slow: one that just takes a part of its stream goes to and fro.
-const SLOW_SHOWN: Duration = Duration::from_secs(10);
 
 /// How long the rest of a stream that has ended may take. A target that is too slow for it holds up the next push to its URL.
 const TAIL: Duration = Duration::from_secs(10);
@@ -54,7 +46,7 @@ pub(super) enum Over {
 }
 
 /// A live push.
-pub(super) struct Pump<'a, W: Wire> {
+pub(super) struct Pump<W: Wire> {
     line: Joined<W>,
     stream: Arc<Stream>,
     session: ClientSession,
@@ -62,75 +54,34 @@ pub(super) struct Pump<'a, W: Wire> {
     inbox: BytesMut,
     /// Where the target is; what it says is searched for the key that it was shown there.
     place: TargetUrl,
-    status: &'a PushStatus,
-    watch: &'a dyn Watch,
     began: Instant,
-    looker: Arc<Looker>,
-    /// The stream's repairs when the push began, attempts before this one included.
-    repairs_before: u64,
-    /// The status's figures when this attempt went live.
-    before: Before,
-    second: (u64, u64),
-    /// Whether the target was behind when it was last looked at.
-    is_behind: bool,
-    /// What it was last given less than all, and when.
-    slow: Option<(Mode, Duration)>,
-    /// When the stream was seen to have ended.
-    ended: Option<Duration>,
 }
 
-/// What the attempts before this one have left in a push's figures.
-struct Before {
-    bytes: u64,
-    frames: u64,
-    left_out: LeftOut,
-    late: u64,
-}
-
-impl<'a, W: Wire> Pump<'a, W> {
+impl<W: Wire> Pump<W> {
     pub(super) fn new(
         established: Established<W>,
         consumer: Consumer,
         fanout: &Arc<Fanout<W>>,
-        beat: &Arc<Beat>,
-        repairs_before: u64,
-        status: &'a PushStatus,
-        watch: &'a dyn Watch,
+        ledger: Ledger,
     ) -> Self {
         let stream = Arc::clone(consumer.stream());
         let framing = established.session.media_framing();
-        let line = fanout.join(Line::new(established.transport, consumer, framing));
-        let figures = &status.figures;
-        let before = Before {
-            bytes: figures.bytes.load(Ordering::Relaxed),
-            frames: figures.frames.load(Ordering::Relaxed),
-            left_out: figures.left_out(),
-            late: figures.late.load(Ordering::Relaxed),
-        };
+        let line = Line::new(established.transport, consumer, framing, ledger);
         Self {
-            line,
+            line: fanout.join(line),
             stream,
             session: established.session,
             // As small as what is unread: most targets say nothing for hours.
             inbox: BytesMut::from(&*established.inbox),
             place: established.place,
-            status,
-            watch,
             began: Instant::now(),
-            looker: Arc::new(beat.look_after()),
-            repairs_before,
-            second: (0, before.bytes),
-            before,
-            is_behind: false,
-            slow: None,
-            ended: None,
         }
     }
 
     /// Carries tags until the stream ends, the push is told to stop, or something fails; then says goodbye.
     pub(super) async fn run(mut self, stop: &CancellationToken) -> Over {
         let over = self.carry(stop).await;
-        self.look_and_tell();
+        self.line.look(Instant::now());
         match over {
             Ok(over) => {
                 // Boxed: a push that is live for days does not carry the room for its end.
@@ -143,38 +94,21 @@ impl<'a, W: Wire> Pump<'a, W> {
 
     async fn carry(&mut self, stop: &CancellationToken) -> Result<Over, Failure> {
         let stream = Arc::clone(&self.stream);
-        let looker = Arc::clone(&self.looker);
-        let look = looker.next();
-        // It is set for those who are behind alone.
-        let close_look = sleep(CLOSE_LOOK);
-        let (stopped, ended) = (stop.cancelled(), stream.ended());
-        tokio::pin!(look, close_look, stopped, ended);
+        let line = self.line.line();
+        // Nobody delivers any more: what the ring still holds is this task's to send.
+        let tail = async {
+            stream.ended().await;
+            line.take();
+            sleep(TAIL).await;
+        };
+        let stopped = stop.cancelled();
+        tokio::pin!(stopped, tail);
         loop {
             tokio::select! {
                 biased;
                 () = &mut stopped => return Ok(Over::Stopped),
                 // In front of the work, since a target that never stops talking gives it no end.
-                () = &mut look => {
-                    look.set(looker.next());
-                    if let Some(over) = self.look()? {
-                        return Ok(over);
-                    }
-                    if self.is_behind {
-                        close_look.as_mut().reset(Instant::now() + CLOSE_LOOK);
-                    }
-                }
-                // What it is to have next is this task's to send, so it is woken for it, too.
-                () = &mut close_look, if self.is_behind => {
-                    self.look_closely();
-                    if self.is_behind {
-                        close_look.as_mut().reset(Instant::now() + CLOSE_LOOK);
-                    }
-                }
-                // Nobody delivers any more: what the ring still holds is this task's to send.
-                () = &mut ended, if self.ended.is_none() => {
-                    self.ended = Some(self.began.elapsed());
-                    self.line.take();
-                }
+                () = &mut tail => return Ok(Over::StreamEnded),
                 did = poll_fn(|cx| self.line.poll_work(cx, &mut self.inbox)) => {
                     let did = match did {
                         Ok(did) => did,
@@ -183,6 +117,7 @@ impl<'a, W: Wire> Pump<'a, W> {
                     let through = did.through;
                     self.did(did)?;
                     match through {
+                        Some(Through::Stalled) => return Err(Failure::Stalled(STALL)),
                         Some(Through::Ended) => return Ok(Over::StreamEnded),
                         Some(Through::Recycle(why)) => return Ok(Over::Recycled(why)),
                         None => {}
@@ -193,10 +128,6 @@ impl<'a, W: Wire> Pump<'a, W> {
     }
 
     fn did(&mut self, did: Did) -> Result<(), Failure> {
-        if did.sent.writes > 0 {
-            self.watch.sent(did.sent.bytes, did.sent.writes);
-            self.tell_carried(did.carried);
-        }
         match did.read {
             None => Ok(()),
             Some(0) => Err(Failure::Closed("while it was live")),
@@ -239,85 +170,6 @@ impl<'a, W: Wire> Pump<'a, W> {
                 Some(_) => {}
             }
         }
-    }
-
-    /// Looks at the connection: how far behind the target is, and whether anything moves at all.
-    fn look(&mut self) -> Result<Option<Over>, Failure> {
-        if self.look_and_tell() {
-            return Err(Failure::Stalled(super::lag::STALL));
-        }
-        let now = self.began.elapsed();
-        let is_over = self.ended.is_some_and(|ended| now >= ended + TAIL);
-        Ok(is_over.then_some(Over::StreamEnded))
-    }
-
-    /// Looks how far behind the target is, and writes that down.
-    fn look_closely(&mut self) -> Option<Standing> {
-        let now = self.began.elapsed();
-        let standing = self.line.look(now)?;
-        self.is_behind = standing.mode != Mode::All || standing.lag.ms > LAG_CALM_MS;
-        let lag_ms = &self.status.figures.lag_ms;
-        lag_ms.store(standing.lag.ms, Ordering::Relaxed);
-        let was_slow = self.slow.is_some();
-        self.slow = match standing.mode {
-            Mode::All => self.slow.filter(|(_, last)| now - *last < SLOW_SHOWN),
-            mode => Some((mode, now)),
-        };
-        self.status.slow(self.slow.map(|(mode, _)| mode));
-        match (was_slow, self.slow.is_some()) {
-            (false, true) => {
-                let lag = Duration::from_millis(standing.lag.ms);
-                self.watch.slow(self.status, standing.mode, lag);
-            }
-            (true, false) => self.watch.caught_up(self.status),
-            _ => {}
-        }
-        Some(standing)
-    }
-
-    /// Writes down the figures as they are now; says whether the target has stalled.
-    fn look_and_tell(&mut self) -> bool {
-        let Some(standing) = self.look_closely() else {
-            return false;
-        };
-        let now = self.began.elapsed();
-        let figures = &self.status.figures;
-        let set = |figure: &AtomicU64, value| figure.store(value, Ordering::Relaxed);
-        if let Some(rtt) = standing.rtt {
-            set(
-                &figures.rtt_us,
-                u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX),
-            );
-        }
-        set(
-            &figures.repaired,
-            self.stream.repairs() - self.repairs_before,
-        );
-        set(&figures.late, self.before.late + standing.late);
-        let mut left_out = self.before.left_out;
-        left_out += standing.left_out;
-        let lately = left_out.since(figures.left_out());
-        figures.leave_out(left_out);
-        self.watch
-            .looked(Duration::from_millis(standing.lag.ms), lately);
-        let bytes = self.tell_carried(standing.carried);
-        let (millis_before, bytes_before) = self.second;
-        let millis = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-        if let Some(bits) = (8000 * (bytes - bytes_before)).checked_div(millis - millis_before) {
-            set(&figures.bitrate, bits);
-            self.second = (millis, bytes);
-        }
-        standing.is_stalled
-    }
-
-    /// Writes down what was sent so far; gives the bytes of all attempts.
-    fn tell_carried(&self, carried: Carried) -> u64 {
-        let figures = &self.status.figures;
-        let bytes = self.before.bytes + carried.bytes;
-        figures.bytes.store(bytes, Ordering::Relaxed);
-        let frames = self.before.frames + carried.frames;
-        figures.frames.store(frames, Ordering::Relaxed);
-        bytes
     }
 
     /// Says goodbye behind the last tag: a CDN that sees a plain close takes it for a crash, and may lose what it has not read.

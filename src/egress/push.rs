@@ -6,6 +6,7 @@ use super::board::Board;
 use super::failure::{Failure, Next};
 use super::fanout::Fanout;
 use super::gate::StartGate;
+use super::line::Ledger;
 use super::plan::{PushId, PushOptions};
 use super::probe::Probe;
 use super::pump::{Over, Pump};
@@ -234,10 +235,11 @@ impl Push {
             established,
             consumer,
             &self.fanout,
-            self.egress.beats.at(self.stream.home()),
-            repairs_before,
-            &self.status,
-            &*self.egress.watch,
+            Ledger::new(
+                Arc::clone(&self.status),
+                Arc::clone(&self.egress.watch),
+                repairs_before,
+            ),
         );
         let leave = self.stop.child_token();
         let carried = pump.run(&leave);

@@ -107,7 +107,7 @@ impl Places {
     }
 }
 
-/// A push's figures; the pump writes them, nothing is decided by them.
+/// A push's figures; its line's ledger writes them, nothing is decided by them.
 #[derive(Debug, Default)]
 pub struct PushFigures {
     /// Bytes handed to the connection.

@@ -6,6 +6,7 @@
 
 use super::board::Board;
 use super::fanout::Fanout;
+use super::looks::look_after;
 use super::plan::{Planner, PushId, PushOptions, Running, Step, plan};
 use super::push::{Egress, Push};
 use super::status::{PushStatus, TargetState};
@@ -225,7 +226,10 @@ impl Supervisor {
         let stop = CancellationToken::new();
         let fanout = self.fanouts.entry(stream.id()).or_insert_with(|| {
             let watch = Arc::clone(&self.egress.watch);
-            Fanout::of(stream, watch)
+            let fanout = Fanout::of(stream, watch);
+            let looker = self.egress.beats.at(stream.home()).look_after();
+            (stream.home()).spawn(look_after(Arc::downgrade(&fanout), looker));
+            fanout
         });
         // A push that has switched since may be at this very URL. There is another plan at once.
         if !self.board.add(running.push, Arc::clone(&status), switches) {

@@ -17,10 +17,10 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 use tokio::time::sleep;
 
-/// From one look at a target to the next, or a little more: a whole number of beats.
+/// From one look at targets to the next, or a little more: a whole number of beats.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Groups of targets that look at different beats, at the most.
+/// Groups of lookers that look at different beats, at the most.
 const GROUPS_MAX: u64 = 64;
 
 /// The beat of one runtime, at the moments of the gateway's [`Tick`].
@@ -109,7 +109,7 @@ impl Beat {
         }
     }
 
-    /// Looks after a target from here on.
+    /// Looks after targets from here on.
     pub fn look_after(self: &Arc<Self>) -> Looker {
         self.lookers.fetch_add(1, Ordering::Release);
         self.joined.notify_one();
@@ -187,7 +187,7 @@ impl Drop for Member {
 }
 
 impl Looker {
-    /// Completes when the target is to be looked at next, within a second or a beat more. It covers what happens from this call
+    /// Completes when its targets are to be looked at next, within a second or a beat more. It covers what happens from this call
     /// on, not from the first poll.
     pub fn next(&self) -> Notified<'_> {
         self.beat.looks.group(self.group).notified()

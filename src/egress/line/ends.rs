@@ -1,5 +1,6 @@
 //! Both ends of a line: the target's place in the stream, its connection, what is between them, and who moves it along.
 
+use super::ledger::Ledger;
 use super::round_trip::RoundTrip;
 use super::{Carried, Did, Sent, Standing, Through};
 use crate::egress::composed::{Composed, as_told};
@@ -15,7 +16,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::io::poll_read_buf;
 
 /// Slices of one vectored write: one that catches up fills several writes.
@@ -52,6 +53,8 @@ pub(in crate::egress) struct Ends<W> {
     broken: Option<io::Error>,
     /// Runs out when the target is to have what its consumer waits with.
     due: Option<Pin<Box<Sleep>>>,
+    began: Instant,
+    ledger: Ledger,
 }
 
 /// Who writes.
@@ -63,11 +66,13 @@ enum Served {
     OnTurn,
     /// The push's task, once something was appended, or what its consumer waits with is due.
     ByTaskLater,
+    /// Nobody any more: the target has stalled, and its task ends it.
+    ByNobody,
 }
 
 impl<W: Wire> Ends<W> {
     /// Ends that the task serves, with nothing between them.
-    pub(super) fn new(wire: W, consumer: Consumer, framing: MediaFraming) -> Self {
+    pub(super) fn new(wire: W, consumer: Consumer, framing: MediaFraming, ledger: Ledger) -> Self {
         Self {
             framing,
             consumer,
@@ -83,6 +88,8 @@ impl<W: Wire> Ends<W> {
             task: Waker::noop().clone(),
             broken: None,
             due: None,
+            began: Instant::now(),
+            ledger,
         }
     }
 
@@ -90,7 +97,7 @@ impl<W: Wire> Ends<W> {
     pub(super) fn flow(&mut self, composed: &mut Composed<'_>) -> Sent {
         match self.served {
             Served::OnTurn => {}
-            Served::ByTask => return Sent::default(),
+            Served::ByTask | Served::ByNobody => return Sent::default(),
             Served::ByTaskLater => {
                 self.hand_over();
                 return Sent::default();
@@ -130,12 +137,10 @@ impl<W: Wire> Ends<W> {
                 Default::default()
             }
         };
-        Poll::Ready(Ok(Did {
-            read,
-            sent,
-            carried: self.carried(),
-            through,
-        }))
+        if sent.writes > 0 {
+            self.ledger.sent(sent, self.carried());
+        }
+        Poll::Ready(Ok(Did { read, through }))
     }
 
     /// Reads what the target says.
@@ -228,6 +233,7 @@ impl<W: Wire> Ends<W> {
         }
         match self.served {
             Served::OnTurn => return Ok(None),
+            Served::ByNobody => return Ok(Some((Sent::default(), Some(Through::Stalled)))),
             Served::ByTask => {}
             Served::ByTaskLater => {
                 if !self.is_due(cx) {
@@ -366,25 +372,44 @@ impl<W: Wire> Ends<W> {
     }
 
     /// See [`Line::look`](super::Line::look).
-    pub(super) fn look(&mut self, now: Duration) -> Standing {
+    pub(super) fn look(&mut self, now: Instant) -> bool {
+        let standing = self.look_closely(now);
+        self.ledger.figures(&standing, now - self.began);
+        standing.is_behind()
+    }
+
+    /// See [`Line::look_closely`](super::Line::look_closely).
+    pub(super) fn look_closely(&mut self, now: Instant) -> Standing {
+        let now = now - self.began;
+        let standing = self.standing(now);
+        self.ledger.lag(&standing, now);
+        if self.flight.is_stalled(now) {
+            self.served = Served::ByNobody;
+        } else if standing.mode != Mode::All {
+            self.served = Served::ByTask;
+        }
+        // What follows from the look is the task's to do.
+        if matches!(self.served, Served::ByTask | Served::ByNobody) {
+            self.task.wake_by_ref();
+        }
+        standing
+    }
+
+    fn standing(&mut self, now: Duration) -> Standing {
         // A write that returned has reached TLS or the kernel, and not the target.
         let in_kernel = self.wire.unacked_bytes().unwrap_or(0);
         let in_tls = self.wire.held_bytes(self.unflushed);
         let waiting = self.outbox.len_bytes() as u64 + in_tls + in_kernel;
         self.flight.outstanding(waiting, now);
         let lag = self.consumer.observe(self.flight.oldest(), waiting, now);
-        let mode = self.consumer.mode();
-        if mode != Mode::All {
-            self.served = Served::ByTask;
-        }
         Standing {
             carried: self.carried(),
-            mode,
+            mode: self.consumer.mode(),
             left_out: self.consumer.left_out(),
             lag,
             late: self.consumer.late(),
             rtt: self.round_trip.at(now, &self.wire),
-            is_stalled: self.flight.is_stalled(now),
+            repairs: self.consumer.stream().repairs(),
         }
     }
 

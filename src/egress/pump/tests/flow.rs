@@ -7,6 +7,7 @@ use crate::relay::ring::RingLimits;
 use crate::rtmp::message::MessageType;
 use bytes::Bytes;
 use proptest::prelude::*;
+use std::sync::atomic::Ordering;
 use tokio::time::{advance, sleep};
 
 #[tokio::test(start_paused = true)]

@@ -1,18 +1,24 @@
 //! A live push with its stream on one side and a wire on the other, both played by the test.
 
-use super::super::super::status::PushFigures;
+use super::super::super::looks::look_after;
+use super::super::super::push::Watch;
+use super::super::super::status::{PushFigures, PushStatus};
 use super::super::*;
 use super::wire::Wired;
 use crate::media::MediaKind;
 use crate::relay::ring::RingLimits;
-use crate::relay::{Claim, Credential, DuplicatePolicy, Hub, LeftOut, Producer, Shards, Tick};
+use crate::relay::{
+    Claim, Credential, DuplicatePolicy, Hub, LeftOut, Mode, Producer, Shards, Tick,
+};
 use crate::rtmp::command::Command;
 use crate::rtmp::message::{Message, MessageType};
 use crate::rtmp::session::client::ClientConfig;
 use crate::rtmp::session::server::{ServerConfig, ServerEvent, ServerSession};
 use crate::rule::{RuleId, StreamKey};
 use futures::FutureExt;
+use std::pin::pin;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -50,6 +56,8 @@ pub struct Scene {
     pub wire: Wired,
     pub status: Arc<PushStatus>,
     pub watched: Arc<Told>,
+    /// How often the pump's task was polled.
+    pub polls: Arc<AtomicUsize>,
     pub stop: CancellationToken,
     pub task: JoinHandle<Over>,
 }
@@ -114,21 +122,30 @@ impl Scene {
             place,
         };
         let consumer = producer.stream().consume();
-        let (told, stopped) = (Arc::clone(&status), stop.clone());
+        let stopped = stop.clone();
         let beats = Shards::here(Tick::new(Duration::from_millis(30))).beats();
         let watched = Arc::<Told>::default();
         let fanout = Fanout::of(producer.stream(), watched.clone());
-        let watch = Arc::clone(&watched);
+        let looker = beats.at(&Handle::current()).look_after();
+        tokio::spawn(look_after(Arc::downgrade(&fanout), looker));
+        let ledger = Ledger::new(Arc::clone(&status), watched.clone(), 0);
+        let polls = Arc::<AtomicUsize>::default();
+        let polled = Arc::clone(&polls);
         let task = tokio::spawn(async move {
-            let beat = beats.at(&Handle::current());
-            let pump = Pump::new(established, consumer, &fanout, beat, 0, &told, &*watch);
-            pump.run(&stopped).await
+            let pump = Pump::new(established, consumer, &fanout, ledger);
+            let mut run = pin!(pump.run(&stopped));
+            poll_fn(|cx| {
+                polled.fetch_add(1, Ordering::Relaxed);
+                run.as_mut().poll(cx)
+            })
+            .await
         });
         Self {
             producer: Some(producer),
             wire,
             status,
             watched,
+            polls,
             stop,
             task,
         }

@@ -5,7 +5,9 @@ use super::super::super::status::TargetState;
 use super::super::*;
 use super::scene::*;
 use crate::media::MediaKind;
+use crate::relay::LeftOut;
 use crate::rtmp::message::{Message, MessageType};
+use std::sync::atomic::Ordering;
 use tokio::time::sleep;
 
 /// 50 times of 40 ms between two keyframes.

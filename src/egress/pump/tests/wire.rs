@@ -29,6 +29,7 @@ struct State {
     /// Said again and again, behind all else.
     chatter: Vec<u8>,
     unacknowledged: u64,
+    looks: u32,
     rtt: Duration,
     rtt_reads: u32,
     held: u64,
@@ -36,7 +37,7 @@ struct State {
     /// Writes fail; what was said before can be read, once a write has failed.
     broken: bool,
     found_broken: bool,
-    /// The next write panics.
+    /// The next write or look panics.
     panics: bool,
     shut: bool,
     dropped: bool,
@@ -52,6 +53,7 @@ impl Default for Wired {
             said: VecDeque::new(),
             chatter: Vec::new(),
             unacknowledged: 0,
+            looks: 0,
             rtt: Duration::ZERO,
             rtt_reads: 0,
             held: 0,
@@ -103,6 +105,11 @@ impl Wired {
         self.change(|state| state.unacknowledged = bytes);
     }
 
+    /// How often the kernel was asked what was not acknowledged.
+    pub fn looks(&self) -> u32 {
+        self.0.lock().unwrap().looks
+    }
+
     /// What the kernel tells from now on.
     pub fn round_trip(&self, rtt: Duration) {
         self.change(|state| state.rtt = rtt);
@@ -129,7 +136,7 @@ impl Wired {
         state.broken = true;
     }
 
-    /// The next write panics.
+    /// The next write panics, or the next look where that comes first.
     pub fn panic(&self) {
         self.0.lock().unwrap().panics = true;
     }
@@ -180,7 +187,13 @@ impl Drop for Near {
 
 impl Wire for Near {
     fn unacked_bytes(&self) -> Option<u64> {
-        Some(self.lock().unacknowledged)
+        let mut state = self.lock();
+        if std::mem::take(&mut state.panics) {
+            drop(state);
+            panic!("planted");
+        }
+        state.looks += 1;
+        Some(state.unacknowledged)
     }
 
     fn rtt(&self) -> Option<Duration> {
