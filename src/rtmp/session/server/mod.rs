@@ -122,18 +122,6 @@ impl ServerSession {
         input: &mut &[u8],
         now: Duration,
     ) -> Result<Option<ServerEvent>, ServerError> {
-        let outcome = self.read_on(input, now);
-        if outcome.is_err() {
-            self.stage = Stage::Closed;
-        }
-        outcome
-    }
-
-    fn read_on(
-        &mut self,
-        input: &mut &[u8],
-        now: Duration,
-    ) -> Result<Option<ServerEvent>, ServerError> {
         loop {
             match self.stage {
                 Stage::ConnectAsked { .. } | Stage::PublishAsked { .. } => return Ok(None),
@@ -141,25 +129,39 @@ impl ServerSession {
                     self.link.discard(input);
                     return Ok(None);
                 }
-                Stage::Publishing { .. } | Stage::Unpublished { .. } => {}
-                Stage::Fresh | Stage::Connected(_) => {}
+                _ => {}
             }
-            let event = match self.link.next(input, now)? {
-                None => return Ok(None),
-                Some(Incoming::Media(message)) if self.publishes() => {
+            let outcome = match self.link.next(input, now) {
+                Ok(None) => return Ok(None),
+                Ok(Some(Incoming::Media(message))) if self.publishes() => {
                     match script::media(message) {
                         Some(media) => return Ok(Some(ServerEvent::Media(media))),
-                        None => None,
+                        None => continue,
                     }
                 }
-                Some(Incoming::Command { stream_id, command }) => self.call(stream_id, &command)?,
-                Some(Incoming::Media(_) | Incoming::Acknowledged(_) | Incoming::Quiet) => None,
+                Ok(Some(incoming)) => self.attend(incoming),
+                Err(error) => Err(error.into()),
             };
-            self.bound_the_wait()?;
-            if event.is_some() {
-                return Ok(event);
+            match outcome {
+                Ok(None) => {}
+                Ok(event) => return Ok(event),
+                Err(error) => {
+                    self.stage = Stage::Closed;
+                    return Err(error);
+                }
             }
         }
+    }
+
+    /// Takes what is no medium of an accepted publish.
+    #[cold]
+    fn attend(&mut self, incoming: Incoming) -> Result<Option<ServerEvent>, ServerError> {
+        let event = match incoming {
+            Incoming::Command { stream_id, command } => self.call(stream_id, &command)?,
+            Incoming::Media(_) | Incoming::Acknowledged(_) | Incoming::Quiet => None,
+        };
+        self.bound_the_wait()?;
+        Ok(event)
     }
 
     /// Bytes to send, in order. The caller drains them after every call of a method.
