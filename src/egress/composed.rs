@@ -8,7 +8,6 @@ use crate::media::{Class, MediaKind, Tag};
 use crate::relay::{Fresh, Stream};
 use crate::rtmp::chunk::{self, Header};
 use crate::rtmp::session::client::MediaFraming;
-use bytes::BytesMut;
 use std::cell::RefCell;
 
 /// The longest piece that is composed, in payload bytes: three times what 50 Mbit/s bring in a beat of 100 ms. More than that is
@@ -23,14 +22,20 @@ const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0d@setDataFrame";
 
 thread_local! {
     /// Where this thread composes, for one stream after the other: what one has touched is in the cache for the next.
-    static ROOM: RefCell<Room> = RefCell::default();
+    static ROOM: RefCell<Room> = const { RefCell::new(Room::NEW) };
 }
 
-#[derive(Default)]
 struct Room {
-    bytes: BytesMut,
+    bytes: Vec<u8>,
     /// Where each message ends.
     ends: Vec<usize>,
+}
+
+impl Room {
+    const NEW: Self = Self {
+        bytes: Vec::new(),
+        ends: Vec::new(),
+    };
 }
 
 /// The last piece that was composed, and for whom.
@@ -38,38 +43,39 @@ pub(super) struct Composed<'a> {
     stream: &'a Stream,
     fresh: &'a Fresh,
     of: Option<(i64, MediaFraming)>,
-    room: Room,
+    room: &'a mut Room,
 }
 
-impl<'a> Composed<'a> {
-    /// Nothing yet, of what is fresh in the stream.
-    pub(super) fn of(stream: &'a Stream, fresh: &'a Fresh) -> Self {
-        Self {
-            stream,
-            fresh,
-            of: None,
-            room: ROOM.take(),
-        }
+impl Composed<'_> {
+    /// Has `serve` compose what is fresh in the stream.
+    pub(super) fn of<T>(
+        stream: &Stream,
+        fresh: &Fresh,
+        serve: impl FnOnce(&mut Composed<'_>) -> T,
+    ) -> T {
+        ROOM.with_borrow_mut(|room| {
+            let served = serve(&mut Composed {
+                stream,
+                fresh,
+                of: None,
+                room,
+            });
+            if room.bytes.capacity() > ROOM_BYTES_KEPT {
+                *room = Room::NEW;
+            }
+            served
+        })
     }
 
     /// What is fresh.
-    pub(super) fn fresh(&self) -> &'a Fresh {
+    pub(super) fn fresh(&self) -> &Fresh {
         self.fresh
     }
 
     /// Makes it the piece for a target that began at `base`; false where that is too much to be copied, or is not in the ring any more.
     pub(super) fn compose_for(&mut self, base: i64, framing: MediaFraming) -> bool {
-        let of = Some((base, framing));
-        if self.of == of {
-            return true;
-        }
-        let is_alike = self
-            .of
-            .is_some_and(|(_, before)| before.chunk_size == framing.chunk_size);
-        let is_composed = (is_alike && self.rewrite_headers(base, framing))
-            || (self.fresh.bytes() <= COMPOSED_BYTES_MAX && self.compose(base, framing));
-        self.of = of.filter(|_| is_composed);
-        is_composed
+        // As it is for nearly all targets of a stream.
+        self.of == Some((base, framing)) || self.compose_anew(base, framing)
     }
 
     /// All that is fresh, for whom it was last composed.
@@ -82,8 +88,20 @@ impl<'a> Composed<'a> {
         self.stream.stamped(self.fresh, base, sink)
     }
 
+    /// Apart, so that what is asked for each target stays short.
+    #[inline(never)]
+    fn compose_anew(&mut self, base: i64, framing: MediaFraming) -> bool {
+        let is_alike = self
+            .of
+            .is_some_and(|(_, before)| before.chunk_size == framing.chunk_size);
+        let is_composed = (is_alike && self.rewrite_headers(base, framing))
+            || (self.fresh.bytes() <= COMPOSED_BYTES_MAX && self.compose(base, framing));
+        self.of = is_composed.then_some((base, framing));
+        is_composed
+    }
+
     fn compose(&mut self, base: i64, framing: MediaFraming) -> bool {
-        let Room { bytes, ends } = &mut self.room;
+        let Room { bytes, ends } = &mut *self.room;
         bytes.clear();
         ends.clear();
         self.stream.stamped(self.fresh, base, |tag, at| {
@@ -97,7 +115,7 @@ impl<'a> Composed<'a> {
 
     /// Where another target differs in its times and its message stream alone, the payloads stay as they were laid.
     fn rewrite_headers(&mut self, base: i64, framing: MediaFraming) -> bool {
-        let Room { bytes, ends } = &mut self.room;
+        let Room { bytes, ends } = &mut *self.room;
         let (mut ends, mut from, mut fits) = (ends.iter(), 0, true);
         let is_there = self.stream.stamped(self.fresh, base, |tag, at| {
             let to = ends.next().copied().unwrap_or(from);
@@ -107,14 +125,6 @@ impl<'a> Composed<'a> {
             from = to;
         });
         is_there && fits
-    }
-}
-
-impl Drop for Composed<'_> {
-    fn drop(&mut self) {
-        if self.room.bytes.capacity() <= ROOM_BYTES_KEPT {
-            ROOM.set(std::mem::take(&mut self.room));
-        }
     }
 }
 

@@ -55,23 +55,14 @@ impl<W> Fanout<W> {
 
 impl<W: Wire> Outflow for Fanout<W> {
     fn flow(&self, stream: &Stream, fresh: &Fresh, from: usize) -> Option<usize> {
-        let mut sent = Sent::default();
-        let next = {
-            let lines = self.lock();
-            let mut composed = Composed::of(stream, fresh);
-            // One that came or left meanwhile shifts the others. Who is left out so is a beat late, and who is asked twice has
-            // nothing to send.
-            let end = lines.len().min(from + LINES_PER_TURN);
-            for line in lines.get(from..end).unwrap_or_default() {
-                // It runs on the publisher's task, which a fault of one target's must not end.
-                let flowed = catch_unwind(AssertUnwindSafe(|| line.flow(&mut composed)));
-                match flowed {
-                    Ok(more) => sent += more,
-                    Err(_) => line.break_off(),
-                }
-            }
-            (end < lines.len()).then_some(end)
-        };
+        let lines = self.lock();
+        // One that came or left meanwhile shifts the others. Who is left out so is a beat late, and who is asked twice has
+        // nothing to send.
+        let end = lines.len().min(from + LINES_PER_TURN);
+        let turn = lines.get(from..end).unwrap_or_default();
+        let sent = Composed::of(stream, fresh, |composed| serve(turn, composed));
+        let next = (end < lines.len()).then_some(end);
+        drop(lines);
         if sent.writes > 0 {
             self.watch.sent(sent.bytes, sent.writes);
         }
@@ -83,6 +74,23 @@ impl<W> Joined<W> {
     /// The line itself.
     pub(super) fn line(&self) -> Arc<Line<W>> {
         Arc::clone(&self.line)
+    }
+}
+
+/// It runs on the publisher's task, which a fault of one target's must not end.
+fn serve<W: Wire>(lines: &[Arc<Line<W>>], composed: &mut Composed<'_>) -> Sent {
+    let (mut sent, mut lines, mut served) = (Sent::default(), lines.iter(), None);
+    loop {
+        let all = catch_unwind(AssertUnwindSafe(|| {
+            for line in lines.by_ref() {
+                served = Some(line);
+                sent += line.flow(composed);
+            }
+        }));
+        match (all, served) {
+            (Err(_), Some(line)) => line.break_off(),
+            _ => return sent,
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! that two implementations can read differently: format 3 at the start of a message is read in two ways, and SRS takes an
 //! extended delta for a timestamp. All further chunks are format 3, which is what strict receivers demand.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BufMut;
 
 use super::TIMESTAMP_EXTENDED;
 use crate::rtmp::limits::MESSAGE_LENGTH_MAX;
@@ -100,18 +100,18 @@ impl Framing {
 /// the very same bytes. What one peer alone is sent goes through [`Outbox`](super::Outbox), which does not copy it.
 ///
 /// `header.length` must be the payload's.
-pub fn write(out: &mut BytesMut, header: Header, payload: &[u8], chunk_size: u32) {
+pub fn write(out: &mut impl BufMut, header: Header, payload: &[u8], chunk_size: u32) {
     debug_assert_eq!(
         header.length as usize,
         payload.len(),
         "the header declares the payload's length"
     );
     let framing = Framing::new(header);
+    let mut chunks = payload.chunks(payload_bytes(chunk_size));
     out.put_slice(framing.head());
-    for (at, chunk) in payload.chunks(payload_bytes(chunk_size)).enumerate() {
-        if at > 0 {
-            out.put_slice(framing.separator());
-        }
+    out.put_slice(chunks.next().unwrap_or_default());
+    for chunk in chunks {
+        out.put_slice(framing.separator());
         out.put_slice(chunk);
     }
 }

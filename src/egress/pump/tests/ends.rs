@@ -2,6 +2,8 @@
 
 use super::super::*;
 use super::scene::*;
+use super::wire::Wired;
+use std::task::{Context, Waker};
 use tokio::time::sleep;
 
 #[tokio::test(start_paused = true)]
@@ -159,4 +161,25 @@ async fn a_fault_while_it_is_served_ends_the_push_and_not_its_publisher() {
     scene.push(40, inter(1));
     let over = scene.over().await;
     assert!(matches!(over, Over::Failed(Failure::Io(_))), "{over:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_while_one_is_served_takes_nothing_from_those_behind_it() {
+    let scene = Scene::new();
+    scene.push(0, HEADER.to_vec());
+    scene.push(0, key(10));
+    scene.settle().await;
+    let (beside, producer) = (Wired::default(), scene.producer.as_ref().unwrap());
+    let consumer = producer.stream().consume();
+    let ledger = Ledger::new(Arc::clone(&scene.status), scene.watched.clone(), 0);
+    let line = Line::new(beside.near(), consumer, session().media_framing(), ledger);
+    let line = scene.fanout.join(line);
+    let mut nobody = Context::from_waker(Waker::noop());
+    while line.poll_work(&mut nobody, &mut BytesMut::new()).is_ready() {}
+    scene.wire.panic();
+    scene.push(40, inter(1));
+    assert_eq!(
+        lines(&beside.messages()),
+        ["video 0 6", "video 0 15", "video 40 9"]
+    );
 }

@@ -4,7 +4,7 @@ use super::super::super::looks::look_after;
 use super::super::super::push::Watch;
 use super::super::super::status::{PushFigures, PushStatus};
 use super::super::*;
-use super::wire::Wired;
+use super::wire::{Near, Wired};
 use crate::media::MediaKind;
 use crate::relay::ring::RingLimits;
 use crate::relay::{
@@ -58,6 +58,7 @@ pub struct Scene {
     pub watched: Arc<Told>,
     /// How often the pump's task was polled.
     pub polls: Arc<AtomicUsize>,
+    pub fanout: Arc<Fanout<Near>>,
     pub stop: CancellationToken,
     pub task: JoinHandle<Over>,
 }
@@ -130,9 +131,9 @@ impl Scene {
         tokio::spawn(look_after(Arc::downgrade(&fanout), looker));
         let ledger = Ledger::new(Arc::clone(&status), watched.clone(), 0);
         let polls = Arc::<AtomicUsize>::default();
-        let polled = Arc::clone(&polls);
+        let (polled, served) = (Arc::clone(&polls), Arc::clone(&fanout));
         let task = tokio::spawn(async move {
-            let pump = Pump::new(established, consumer, &fanout, ledger);
+            let pump = Pump::new(established, consumer, &served, ledger);
             let mut run = pin!(pump.run(&stopped));
             poll_fn(|cx| {
                 polled.fetch_add(1, Ordering::Relaxed);
@@ -146,6 +147,7 @@ impl Scene {
             status,
             watched,
             polls,
+            fanout,
             stop,
             task,
         }
