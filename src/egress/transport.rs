@@ -47,6 +47,18 @@ pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
             Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
         }
     }
+
+    /// Passes on what is held back, as far as it is taken now; says whether that was all. Nobody is woken when there is room again.
+    ///
+    /// # Errors
+    /// What the connection says.
+    fn try_flush(&mut self) -> io::Result<bool> {
+        let mut nobody = Context::from_waker(Waker::noop());
+        match Pin::new(self).poll_flush(&mut nobody) {
+            Poll::Ready(flushed) => flushed.map(|()| true),
+            Poll::Pending => Ok(false),
+        }
+    }
 }
 
 impl Wire for Transport {
@@ -76,6 +88,14 @@ impl Wire for Transport {
             // Without a look at what the runtime knows of the socket: the kernel knows better, and is asked anyway.
             Self::Plain(tcp) => SockRef::from(&*tcp).send(bytes),
             Self::Tls(tls) => tls.try_write(bytes),
+        }
+    }
+
+    fn try_flush(&mut self) -> io::Result<bool> {
+        match self {
+            // It holds nothing back.
+            Self::Plain(_) => Ok(true),
+            Self::Tls(tls) => tls.try_flush(),
         }
     }
 }

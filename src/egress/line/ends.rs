@@ -211,11 +211,9 @@ impl<W: Wire> Ends<W> {
                 outbox.push_control(bytes.get(written..).unwrap_or_default());
             }
         }
-        let mut nobody = Context::from_waker(Waker::noop());
-        let flushed = Pin::new(&mut self.wire).poll_flush(&mut nobody)?;
-        self.unflushed = match flushed.is_pending() {
-            true => written as u64,
-            false => 0,
+        self.unflushed = match self.wire.try_flush()? {
+            true => 0,
+            false => written as u64,
         };
         let sent = Sent {
             bytes: written,
