@@ -165,9 +165,9 @@ impl Looks {
 }
 
 impl Member {
-    /// Completes at the next beat.
-    pub async fn next(&self) {
-        self.beat.struck.notified().await;
+    /// Completes at the next beat, counted from this call on, not from the first poll.
+    pub fn next(&self) -> Notified<'_> {
+        self.beat.struck.notified()
     }
 
     /// Completes at the next beat at which there may be something to read that has arrived since the last time: at the next one of
