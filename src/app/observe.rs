@@ -7,6 +7,7 @@ use crate::ingest::inputs::Interruption;
 use crate::ingest::{self, Asked, Ended, NotPublished, Publisher, Received, Refused};
 use crate::media::MediaKind;
 use crate::net::dial::DialClass;
+use crate::relay::status::Losses;
 use crate::relay::{
     self, Arrival, ClaimRefused, End, Hub, LeftOut, Mode, Presence, Recycle, Stream,
 };
@@ -117,28 +118,37 @@ impl ingest::Watch for Observer {
         .emit(&self.metrics);
     }
 
-    fn received(&self, received: Received) {
+    fn received(&self, received: &Received) {
         let metrics = &self.metrics;
         metrics.ingest_bytes.increment(received.bytes as u64);
-        add(received.video, |count| {
-            metrics.tags.add(MediaKind::Video, count);
-        });
-        add(received.audio, |count| {
-            metrics.tags.add(MediaKind::Audio, count);
-        });
-        add(received.data, |count| {
-            metrics.tags.add(MediaKind::Data, count);
-        });
+        for (kind, count) in [
+            (MediaKind::Video, received.video),
+            (MediaKind::Audio, received.audio),
+            (MediaKind::Data, received.data),
+        ] {
+            add(count, |count| metrics.tags.add(kind, count));
+        }
+        if let Some(losses) = &received.losses {
+            self.lost(losses);
+        }
+    }
+}
+
+impl Observer {
+    /// Tags were left out, or stamps repaired, as in few beats.
+    #[cold]
+    fn lost(&self, Losses { drops, repairs }: &Losses) {
+        let metrics = &self.metrics;
         for kind in RepairKind::ALL {
-            add(received.repairs.of(kind), |count| {
+            add(repairs.of(kind), |count| {
                 metrics.timestamp_repairs.add(kind, count);
             });
         }
         for (reason, count) in [
-            (DropReason::BeforeKeyframe, received.drops.before_keyframe),
-            (DropReason::NoHeader, received.drops.no_header),
-            (DropReason::HeadersFull, received.drops.headers_full),
-            (DropReason::Malformed, received.drops.malformed),
+            (DropReason::BeforeKeyframe, drops.before_keyframe),
+            (DropReason::NoHeader, drops.no_header),
+            (DropReason::HeadersFull, drops.headers_full),
+            (DropReason::Malformed, drops.malformed),
         ] {
             add(count, |count| metrics.tags_dropped.add(reason, count));
         }

@@ -16,10 +16,9 @@ pub use apps::{Apps, HookAnswer, PublishAuth, PublishHook, PublishWish};
 pub use outcome::{Ended, NotPublished};
 pub use tries::Limited;
 
-use crate::media::timeline::Repairs;
 use crate::net::listener::Acceptor;
 use crate::net::permits::Permit;
-use crate::relay::status::Drops;
+use crate::relay::status::Losses;
 use crate::relay::{Arrival, Beat, DuplicatePolicy, Hub, Shards};
 use crate::rule::{SourceKind, StreamKey};
 use crate::secret::Secret;
@@ -55,7 +54,7 @@ pub trait Watch: Send + Sync {
     /// A connection ended without a publish; `asked` is what it wanted to publish, if it came that far.
     fn not_published(&self, peer: SocketAddr, why: &NotPublished, asked: Option<&Asked>);
     /// So much media was read at once.
-    fn received(&self, received: Received);
+    fn received(&self, received: &Received);
 }
 
 /// Who feeds a stream.
@@ -91,10 +90,15 @@ pub struct Received {
     pub audio: u64,
     /// See `video`.
     pub data: u64,
-    /// Tags that were left out.
-    pub drops: Drops,
-    /// Timestamps that were repaired.
-    pub repairs: Repairs,
+    /// Tags that were left out, and timestamps that were repaired, if any were.
+    pub losses: Option<Losses>,
+}
+
+impl Received {
+    /// Adds what one batch has lost.
+    fn lose(&mut self, losses: Losses) {
+        *self.losses.get_or_insert_default() += losses;
+    }
 }
 
 /// An open listener for publishers.

@@ -63,6 +63,22 @@ impl Drops {
     }
 }
 
+/// What became of a publisher's tags that is not as it should be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Tags that were left out.
+    pub drops: Drops,
+    /// Timestamps that were repaired.
+    pub repairs: Repairs,
+}
+
+impl AddAssign for Losses {
+    fn add_assign(&mut self, more: Self) {
+        self.drops += more.drops;
+        self.repairs += more.repairs;
+    }
+}
+
 impl AddAssign for Drops {
     fn add_assign(&mut self, more: Self) {
         self.before_keyframe += more.before_keyframe;

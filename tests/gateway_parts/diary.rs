@@ -102,15 +102,16 @@ impl aqueduct::ingest::Watch for Diary {
         self.write(format!("not published {app}: {why}"));
     }
 
-    fn received(&self, received: Received) {
+    fn received(&self, received: &Received) {
         let mut all = self.received.lock().unwrap();
         all.reads += received.reads;
         all.bytes += received.bytes;
         all.video += received.video;
         all.audio += received.audio;
         all.data += received.data;
-        all.drops += received.drops;
-        all.repairs += received.repairs;
+        if let Some(losses) = received.losses {
+            *all.losses.get_or_insert_default() += losses;
+        }
     }
 }
 

@@ -97,7 +97,7 @@ async fn a_clock_that_jumps_all_the_time_ends_the_publish_and_costs_no_frame() {
             gateway.diary.until_line("ended").await,
             "ended live/cam: its timestamps jumped more than ten times in a minute"
         );
-        let repairs = gateway.diary.received().repairs;
+        let repairs = gateway.diary.received().losses.unwrap_or_default().repairs;
         assert_eq!(repairs.of(RepairKind::Rebase), 11);
     }
 }
@@ -118,11 +118,9 @@ async fn all_that_was_read_is_counted_to_the_last_byte() {
         let received = gateway.diary.received();
         assert_eq!(received.bytes, all.len());
         assert_eq!((received.video, received.audio), (3, 1));
-        assert_eq!(
-            received.drops.before_keyframe, 1,
-            "the picture before a keyframe"
-        );
-        assert_eq!(received.drops.malformed, 1, "AAC without its second byte");
+        let drops = received.losses.unwrap_or_default().drops;
+        assert_eq!(drops.before_keyframe, 1, "the picture before a keyframe");
+        assert_eq!(drops.malformed, 1, "AAC without its second byte");
     }
 }
 

@@ -107,7 +107,11 @@ async fn after_three_seconds_the_stream_starts_without_the_track_that_has_no_hea
         let expected = [(Video, 0), (Video, 0), (Video, 40)];
         assert_eq!(target.tags(3).await, expected);
         until("the loss is told", || {
-            gateway.diary.received().drops.no_header == 2
+            gateway
+                .diary
+                .received()
+                .losses
+                .is_some_and(|losses| losses.drops.no_header == 2)
         })
         .await;
         // It is not too late for the track.

@@ -55,10 +55,10 @@ impl Connection {
         loop {
             // What was read is for the targets, also where it was the last.
             producer.deliver().await;
-            gate.watch.received(received);
+            gate.watch.received(&received);
             let left = match round {
                 Ok(left) => left,
-                Err(ended) => return ended,
+                Err(ended) => return *ended,
             };
             silence.heard(&received, now);
             if let Some(ended) = silence.over(now) {
@@ -87,14 +87,15 @@ impl Connection {
         }
     }
 
-    /// Reads all that has arrived, as far as it may at once; says why it stopped, or why the publish is over.
+    /// Reads all that has arrived, as far as it may at once; says why it stopped, or why the publish is over. That is in a box, since it is
+    /// told once, and passed on at every beat.
     fn read_round(
         &mut self,
         now: Instant,
         producer: &Producer,
         allowance: &mut Allowance,
         received: &mut Received,
-    ) -> Result<Left, Ended> {
+    ) -> Result<Left, Box<Ended>> {
         let mut left = Left::More;
         while received.bytes < BEAT_BYTES_MAX {
             if !allowance.may_read(now - self.began) {
@@ -102,7 +103,7 @@ impl Connection {
             }
             received.reads += 1;
             match self.read(now, producer, allowance, received, Socket::try_read)? {
-                Read::End => return Err(Ended::Closed),
+                Read::End => return Err(Ended::Closed.into()),
                 Read::Full => {}
                 // Asking a socket that is empty, or as good as, once more costs as much as a full read.
                 Read::All => {
@@ -123,7 +124,7 @@ impl Connection {
         allowance: &mut Allowance,
         received: &mut Received,
         from: impl Fn(&mut Socket, &mut [u8]) -> io::Result<usize>,
-    ) -> Result<Read, Ended> {
+    ) -> Result<Read, Box<Ended>> {
         let Self {
             socket,
             buffer,
@@ -135,7 +136,7 @@ impl Connection {
                 |space| from(socket, space),
                 |unread| {
                     let Some(batch) = producer.batch_at(now) else {
-                        return Err(Ended::TakenOver);
+                        return Err(Ended::TakenOver.into());
                     };
                     absorb(session, now - *began, unread, batch, allowance, received)
                 },
@@ -152,7 +153,7 @@ impl Connection {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::All),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => Err(error.into()),
+                Err(error) => Err(Ended::from(error).into()),
             };
         }
     }
@@ -183,7 +184,7 @@ fn absorb(
     mut batch: Batch<'_>,
     allowance: &mut Allowance,
     received: &mut Received,
-) -> Result<(), Ended> {
+) -> Result<(), Box<Ended>> {
     let size = unread.len();
     let mut messages = 0;
     let outcome = loop {
@@ -197,22 +198,22 @@ fn absorb(
                 }
                 batch.push(media.kind, media.timestamp, media.payload);
             }
-            Ok(Some(ServerEvent::Unpublished(_))) => break Err(Ended::Unpublished),
+            Ok(Some(ServerEvent::Unpublished(_))) => break Err(Ended::Unpublished.into()),
             Ok(Some(ServerEvent::ConnectRequested(_) | ServerEvent::PublishRequested(_))) => {}
             Ok(None) => break Ok(()),
-            Err(error) => break Err(error.into()),
+            Err(error) => break Err(Ended::from(error).into()),
         }
     };
-    let (drops, repairs) = batch.losses();
+    if let Some(losses) = batch.losses() {
+        received.lose(losses);
+    }
     let erratic = batch.is_erratic();
     drop(batch);
-    received.drops += drops;
-    received.repairs += repairs;
     if !allowance.take(size - unread.len(), messages) {
-        return Err(Ended::Flood);
+        return Err(Ended::Flood.into());
     }
     match outcome {
-        Ok(()) if erratic => Err(Ended::Erratic),
+        Ok(()) if erratic => Err(Ended::Erratic.into()),
         outcome => outcome,
     }
 }

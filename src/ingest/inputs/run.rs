@@ -271,16 +271,16 @@ impl Life {
                 }
                 batch.push(media.kind, media.timestamp, media.payload);
             }
-            let (drops, repairs) = batch.losses();
-            received.drops += drops;
-            received.repairs += repairs;
+            if let Some(losses) = batch.losses() {
+                received.lose(losses);
+            }
             if batch.is_erratic() {
                 return Err(Fault::Erratic);
             }
         }
         producer.deliver().await;
         *bytes += received.bytes as u64;
-        self.means.watch.received(received);
+        self.means.watch.received(&received);
         if has_frames {
             self.board.fed();
             self.refusals = 0;

@@ -3,11 +3,10 @@
 use super::standby::{Seat, Standby};
 use super::{Shared, Stream};
 use crate::media::MediaKind;
-use crate::media::timeline::Repairs;
 use crate::relay::claim::{Claim, DuplicatePolicy};
 use crate::relay::hold::{Arrival, End, Hold, Presence};
 use crate::relay::hub::Hub;
-use crate::relay::status::Drops;
+use crate::relay::status::Losses;
 use crate::rule::{Role, SourceKind};
 use bytes::Bytes;
 use std::sync::{Arc, MutexGuard};
@@ -222,10 +221,10 @@ impl Producer {
         }
         Some(Batch {
             is_beside,
-            before: (
-                shared.intake.figures.drops,
-                *shared.intake.timeline.repairs(),
-            ),
+            before: Losses {
+                drops: shared.intake.figures.drops,
+                repairs: *shared.intake.timeline.repairs(),
+            },
             shared: Some(shared),
             stream: &self.stream,
             now: now - self.stream.began,
@@ -292,22 +291,23 @@ pub struct Batch<'a> {
     is_beside: bool,
     stream: &'a Stream,
     now: Duration,
-    before: (Drops, Repairs),
+    before: Losses,
     /// Of payload that was pushed.
     bytes: u64,
 }
 
 impl Batch<'_> {
-    /// What was left out, and how many timestamps were repaired, since the batch began.
-    pub fn losses(&self) -> (Drops, Repairs) {
-        let Some(shared) = &self.shared else {
-            return Default::default();
-        };
-        let (drops, repairs) = self.before;
-        (
-            shared.intake.figures.drops.since(drops),
-            shared.intake.timeline.repairs().since(&repairs),
-        )
+    /// What was left out, and which timestamps were repaired, since the batch began; none where all is well.
+    pub fn losses(&self) -> Option<Losses> {
+        let intake = &self.shared.as_ref()?.intake;
+        let (drops, repairs) = (&intake.figures.drops, intake.timeline.repairs());
+        if *drops == self.before.drops && *repairs == self.before.repairs {
+            return None;
+        }
+        Some(Losses {
+            drops: drops.since(self.before.drops),
+            repairs: repairs.since(&self.before.repairs),
+        })
     }
 
     /// Whether the publisher's clock jumps so often that its connection should be ended; see

@@ -33,7 +33,7 @@ impl Watch for Silent {
     fn publish_started(&self, _: Publisher<'_>, _: &str, _: Arrival) {}
     fn publish_ended(&self, _: Publisher<'_>, _: &Ended, _: u64, _: Duration) {}
     fn not_published(&self, _: SocketAddr, _: &NotPublished, _: Option<&Asked>) {}
-    fn received(&self, _: Received) {}
+    fn received(&self, _: &Received) {}
 }
 
 struct Scene {
