@@ -1,7 +1,7 @@
 //! The connection to a target: plain or TLS, and what the kernel says of it.
 
 use crate::net::tcp_info;
-use socket2::SockRef;
+use rustix::net::{SendFlags, send};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -85,8 +85,9 @@ impl Wire for Transport {
 
     fn try_write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            // Without a look at what the runtime knows of the socket: the kernel knows better, and is asked anyway.
-            Self::Plain(tcp) => SockRef::from(&*tcp).send(bytes),
+            // Without a look at what the runtime knows of the socket: the kernel knows better, and is asked anyway. And without the
+            // C library, which guards each call of a program with threads against their cancellation, by two atomic operations.
+            Self::Plain(tcp) => Ok(send(tcp, bytes, SendFlags::NOSIGNAL)?),
             Self::Tls(tls) => tls.try_write(bytes),
         }
     }

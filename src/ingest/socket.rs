@@ -1,5 +1,6 @@
 //! A publisher's socket, plain or TLS: served at once while it is greeted, and at the gateway's beat while it publishes.
 
+use rustix::net::{RecvFlags, recv};
 use rustls::ServerConnection;
 use std::future::poll_fn;
 use std::io::{self, Read, Write};
@@ -185,7 +186,11 @@ impl Read for Tcp {
                     Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
                 }
             }
-            Self::Paced(tcp) => (&**tcp).read(into),
+            // Without the C library: see the targets' `Transport::try_write`.
+            Self::Paced(tcp) => {
+                let (_, count) = recv(&**tcp, into, RecvFlags::empty())?;
+                Ok(count)
+            }
             Self::Gone => Err(io::ErrorKind::NotConnected.into()),
         }
     }
