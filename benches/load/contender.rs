@@ -3,6 +3,7 @@
 use crate::Outcome;
 use crate::options::Options;
 use crate::program::Program;
+use crate::tls;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write as _};
@@ -23,6 +24,8 @@ pub enum Contender {
     Aqueduct {
         window_ms: u64,
         build: Option<Build>,
+        /// Whether its targets are reached over TLS.
+        is_rtmps: bool,
     },
     /// A media server in Rust; it pushes under the publisher's own app and name.
     Xiu,
@@ -68,7 +71,7 @@ pub fn chosen(options: &Options) -> Outcome<Vec<Contender>> {
         Ok(match name.split_once(':') {
             None if name == "nginx" => Contender::Nginx,
             None if name == "xiu" => Contender::Xiu,
-            Some(("aqueduct", text)) => {
+            Some((scheme @ ("aqueduct" | "rtmps"), text)) => {
                 let (text, build) = match text.split_once('@') {
                     Some((text, build)) => (text, Some(named(&options.builds, build)?)),
                     None => (text, None),
@@ -76,6 +79,7 @@ pub fn chosen(options: &Options) -> Outcome<Vec<Contender>> {
                 Contender::Aqueduct {
                     window_ms: window(text)?,
                     build,
+                    is_rtmps: scheme == "rtmps",
                 }
             }
             Some(("raw", text)) => Contender::Raw {
@@ -109,10 +113,21 @@ impl Contender {
         match self {
             Self::Nginx => "nginx-rtmp".to_owned(),
             Self::Xiu => "xiu".to_owned(),
-            Self::Aqueduct { window_ms, build } => match build {
-                Some(build) => format!("Aqueduct ({}), {window_ms} ms", build.name),
-                None => format!("Aqueduct, {window_ms} ms"),
-            },
+            Self::Aqueduct {
+                window_ms,
+                build,
+                is_rtmps,
+            } => {
+                let name = if *is_rtmps {
+                    "Aqueduct, RTMPS"
+                } else {
+                    "Aqueduct"
+                };
+                match build {
+                    Some(build) => format!("{name} ({}), {window_ms} ms", build.name),
+                    None => format!("{name}, {window_ms} ms"),
+                }
+            }
             Self::Raw { window_ms } => format!("raw fan-out, {window_ms} ms"),
             Self::Other { name, .. } => name.clone(),
         }
@@ -131,7 +146,13 @@ impl Contender {
         matches!(self, Self::Raw { .. })
     }
 
-    pub fn start(&self, options: &Options, ports: Ports) -> Outcome<Relay> {
+    /// Whether its targets speak TLS.
+    pub fn is_rtmps(&self) -> bool {
+        matches!(self, Self::Aqueduct { is_rtmps: true, .. })
+    }
+
+    /// Starts it. Where its targets speak TLS it trusts `certificate`, a PEM file.
+    pub fn start(&self, options: &Options, ports: Ports, certificate: &Path) -> Outcome<Relay> {
         let directory = tempfile::tempdir()?;
         let place = directory.path();
         let http = matches!(self, Self::Aqueduct { .. })
@@ -143,13 +164,23 @@ impl Contender {
                 fs::write(place.join("xiu.toml"), xiu(options, ports)?)?;
                 shell(&format!("{} -c xiu.toml", options.xiu), ports, place)
             }
-            Self::Aqueduct { window_ms, build } => {
+            Self::Aqueduct {
+                window_ms, build, ..
+            } => {
                 let program = match build {
                     Some(build) => build.command.clone(),
                     None => options.aqueduct.clone(),
                 };
                 let http = http.unwrap_or_default();
-                let configuration = aqueduct(options, ports, http, *window_ms)?;
+                let targets = match self.is_rtmps() {
+                    true => format!("rtmps://{}:{}", tls::HOST, ports.sink),
+                    false => format!("rtmp://127.0.0.1:{}", ports.sink),
+                };
+                let mut configuration = aqueduct(options, ports, http, *window_ms, certificate);
+                for target in 0..options.targets {
+                    let url = format!("{targets}/t{target}/{{stream}}");
+                    writeln!(configuration, "[[rules]]\nurl = \"{url}\"")?;
+                }
                 fs::write(place.join("aqueduct.toml"), configuration)?;
                 let line = format!("{program} serve --config aqueduct.toml --data data");
                 shell(&line, ports, place)
@@ -225,8 +256,15 @@ fn nginx(options: &Options, ports: Ports, place: &Path) -> Outcome<Command> {
     Ok(command)
 }
 
-fn aqueduct(options: &Options, ports: Ports, http: u16, window_ms: u64) -> Outcome<String> {
-    let mut configuration = format!(
+/// The gateway's configuration, without its rules.
+fn aqueduct(
+    options: &Options,
+    ports: Ports,
+    http: u16,
+    window_ms: u64,
+    certificate: &Path,
+) -> String {
+    format!(
         "[rtmp]
         listen = \"127.0.0.1:{}\"
         [http]
@@ -236,16 +274,14 @@ fn aqueduct(options: &Options, ports: Ports, http: u16, window_ms: u64) -> Outco
         [egress]
         allow_private_addresses = true
         starts_per_second = 1000
+        ca_certificates = \"{}\"
         [log]
         level = \"error\"
         {}\n",
-        ports.rtmp, options.aqueduct_config,
-    );
-    for target in 0..options.targets {
-        let url = format!("rtmp://127.0.0.1:{}/t{target}/{{stream}}", ports.sink);
-        writeln!(configuration, "[[rules]]\nurl = \"{url}\"")?;
-    }
-    Ok(configuration)
+        ports.rtmp,
+        certificate.display(),
+        options.aqueduct_config,
+    )
 }
 
 fn xiu(options: &Options, ports: Ports) -> Outcome<String> {

@@ -7,7 +7,7 @@ use aqueduct::rtmp::session::server::{ServerConfig, ServerEvent, ServerSession};
 use bytes::{Buf, BytesMut};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// How often a relay that does not listen yet is tried again.
@@ -59,7 +59,9 @@ pub async fn publish(tcp: &mut TcpStream, name: &str) -> Outcome<u32> {
 }
 
 /// Lets a relay publish to us. What it sent behind that is in the buffer.
-pub async fn receive(tcp: &mut TcpStream) -> Outcome<(ServerSession, BytesMut)> {
+pub async fn receive(
+    tcp: &mut (impl AsyncRead + AsyncWrite + Unpin),
+) -> Outcome<(ServerSession, BytesMut)> {
     let mut inbox = BytesMut::new();
     let mut hands = handshake::Server::new();
     loop {
@@ -79,6 +81,7 @@ pub async fn receive(tcp: &mut TcpStream) -> Outcome<(ServerSession, BytesMut)> 
                 session.accept_publish();
                 let output = session.output().split();
                 tcp.write_all(&output).await?;
+                tcp.flush().await?;
                 return Ok((session, inbox));
             }
             Some(_) => {}
@@ -91,7 +94,7 @@ pub async fn receive(tcp: &mut TcpStream) -> Outcome<(ServerSession, BytesMut)> 
     }
 }
 
-async fn more(tcp: &mut TcpStream, inbox: &mut BytesMut) -> Outcome<()> {
+async fn more(tcp: &mut (impl AsyncRead + Unpin), inbox: &mut BytesMut) -> Outcome<()> {
     match tcp.read_buf(inbox).await? {
         0 => Err("the relay closed the connection".into()),
         _ => Ok(()),

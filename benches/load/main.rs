@@ -22,6 +22,7 @@ mod run;
 mod sink;
 mod system;
 mod table;
+mod tls;
 mod turns;
 
 use clap::Parser;

@@ -6,8 +6,9 @@ use clap::{Args, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "bench-load")]
 pub struct Options {
-    /// Which relays, in this order: nginx, xiu, aqueduct:WINDOW, raw:WINDOW (window in milliseconds), the names given with
-    /// --relay, and aqueduct:WINDOW@NAME for those given with --build.
+    /// Which relays, in this order: nginx, xiu, aqueduct:WINDOW, rtmps:WINDOW (the gateway with targets over TLS), raw:WINDOW
+    /// (window in milliseconds), the names given with --relay, and aqueduct:WINDOW@NAME or rtmps:WINDOW@NAME for those given with
+    /// --build.
     #[arg(
         long,
         value_delimiter = ',',

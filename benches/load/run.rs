@@ -6,6 +6,7 @@ use crate::frames::{Frames, Kind};
 use crate::greet;
 use crate::options::Options;
 use crate::sink::{Sink, Speaks};
+use crate::tls::{self, Acceptor};
 use crate::turns::{Place, Turns};
 use crate::{Outcome, clock};
 use aqueduct::rtmp::chunk::Reader;
@@ -13,6 +14,7 @@ use bytes::BytesMut;
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::Barrier;
 use std::time::Duration;
+use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -20,6 +22,15 @@ use tokio::time::timeout;
 
 /// How long all connections together may take.
 const GREETING: Duration = Duration::from_secs(60);
+
+/// How targets are spoken to.
+#[derive(Clone)]
+enum Manner {
+    /// With a publisher's chunks, and no greeting before them.
+    Raw,
+    Rtmp,
+    Rtmps(Acceptor),
+}
 
 /// Everybody, connected.
 pub struct Scene {
@@ -71,14 +82,18 @@ fn prepare(options: &Options, contender: &Contender) -> Outcome<(Scene, Relay)> 
         },
         sink: listener.local_addr()?.port(),
     };
-    let mut relay = contender.start(options, ports)?;
+    let certificate = NamedTempFile::new()?;
+    let acceptor = Acceptor::new(certificate.path())?;
+    let manner = match (contender.is_raw(), contender.is_rtmps()) {
+        (true, _) => Manner::Raw,
+        (false, true) => Manner::Rtmps(acceptor),
+        (false, false) => Manner::Rtmp,
+    };
+    let mut relay = contender.start(options, ports, certificate.path())?;
     let scene = runtime.block_on(async {
-        timeout(
-            GREETING,
-            set(options, contender.is_raw(), listener, ports.rtmp),
-        )
-        .await
-        .map_err(|_| format!("not all were connected within {GREETING:?}"))?
+        timeout(GREETING, set(options, manner, listener, ports.rtmp))
+            .await
+            .map_err(|_| format!("not all were connected within {GREETING:?}"))?
     });
     match scene {
         Err(error) if relay.program.has_ended() => {
@@ -88,14 +103,20 @@ fn prepare(options: &Options, contender: &Contender) -> Outcome<(Scene, Relay)> 
     }
 }
 
-async fn set(options: &Options, raw: bool, listener: TcpListener, rtmp: u16) -> Outcome<Scene> {
+async fn set(
+    options: &Options,
+    manner: Manner,
+    listener: TcpListener,
+    rtmp: u16,
+) -> Outcome<Scene> {
+    let is_raw = matches!(manner, Manner::Raw);
     let (tell, mut told) = mpsc::unbounded_channel();
     let accepting = tokio::spawn(async move {
         while let Ok((tcp, _)) = listener.accept().await {
-            let tell = tell.clone();
+            let (tell, manner) = (tell.clone(), manner.clone());
             tokio::spawn(async move {
                 // One that is not greeted is missed at the end.
-                if let Ok(sink) = greet_sink(tcp, raw).await {
+                if let Ok(sink) = greet_sink(tcp, manner).await {
                     let _ = tell.send(sink);
                 }
             });
@@ -106,7 +127,7 @@ async fn set(options: &Options, raw: bool, listener: TcpListener, rtmp: u16) -> 
     for number in 0..options.streams {
         let mut tcp = greet::dial(rtmp).await;
         tcp.set_nodelay(true)?;
-        let stream_id = if raw {
+        let stream_id = if is_raw {
             1
         } else {
             greet::publish(&mut tcp, &format!("s{number}")).await?
@@ -135,18 +156,28 @@ async fn set(options: &Options, raw: bool, listener: TcpListener, rtmp: u16) -> 
     })
 }
 
-async fn greet_sink(mut tcp: tokio::net::TcpStream, raw: bool) -> Result<Sink, String> {
-    let (speaks, inbox) = if raw {
-        let mut reader = Reader::new();
-        reader.publish_accepted();
-        (Speaks::Chunks(Box::new(reader)), BytesMut::new())
-    } else {
-        let greeted = greet::receive(&mut tcp).await;
-        let (session, inbox) = greeted.map_err(|error| error.to_string())?;
-        (Speaks::Rtmp(Box::new(session)), inbox)
+async fn greet_sink(mut tcp: tokio::net::TcpStream, manner: Manner) -> Outcome<Sink> {
+    let (tcp, tls, speaks, inbox) = match manner {
+        Manner::Raw => {
+            let mut reader = Reader::new();
+            reader.publish_accepted();
+            let speaks = Speaks::Chunks(Box::new(reader));
+            (tcp, None, speaks, BytesMut::new())
+        }
+        Manner::Rtmp => {
+            let (session, inbox) = greet::receive(&mut tcp).await?;
+            (tcp, None, Speaks::Rtmp(Box::new(session)), inbox)
+        }
+        Manner::Rtmps(acceptor) => {
+            let mut tls = acceptor.accept(tcp).await?;
+            let (session, inbox) = greet::receive(&mut tls).await?;
+            let (tcp, tls) = tls::apart(tls);
+            (tcp, Some(tls), Speaks::Rtmp(Box::new(session)), inbox)
+        }
     };
     Ok(Sink {
-        tcp: tcp.into_std().map_err(|error| error.to_string())?,
+        tcp: tcp.into_std()?,
+        tls,
         speaks,
         inbox,
     })

@@ -8,6 +8,7 @@ use aqueduct::media::MediaKind;
 use aqueduct::rtmp::chunk::Reader;
 use aqueduct::rtmp::session::server::{ServerEvent, ServerSession};
 use bytes::{Buf, BytesMut};
+use rustls::ServerConnection;
 use std::io::{self, Read};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -21,6 +22,8 @@ const READ_BYTES: usize = 256 << 10;
 /// A target's connection, once it takes media.
 pub struct Sink {
     pub tcp: TcpStream,
+    /// What opens the records, where it is an RTMPS one.
+    pub tls: Option<Box<ServerConnection>>,
     pub speaks: Speaks,
     /// What was read behind the greeting.
     pub inbox: BytesMut,
@@ -31,6 +34,15 @@ pub enum Speaks {
     Rtmp(Box<ServerSession>),
     /// A publisher's chunks as they were sent, with no greeting before them.
     Chunks(Box<Reader>),
+}
+
+impl Sink {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            Some(tls) => rustls::Stream::new(&mut **tls, &mut self.tcp).read(into),
+            None => self.tcp.read(into),
+        }
+    }
 }
 
 /// Throws away whatever comes.
@@ -88,15 +100,27 @@ impl Checking {
 
     /// Takes what has arrived; the number of bytes.
     pub fn read(&mut self, frames: &Frames, since: Duration) -> Outcome<usize> {
-        let count = match self.sink.tcp.read(&mut self.space) {
-            Ok(0) => {
-                self.ended = true;
-                return Ok(0);
+        let mut taken = 0;
+        loop {
+            let count = match self.sink.read(&mut self.space) {
+                Ok(0) => {
+                    self.ended = true;
+                    return Ok(taken);
+                }
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(taken),
+                Err(error) => return Err(error.into()),
+            };
+            taken += count;
+            self.check(count, frames, since)?;
+            // What was decrypted and not read wakes nobody.
+            if self.sink.tls.is_none() {
+                return Ok(taken);
             }
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
-            Err(error) => return Err(error.into()),
-        };
+        }
+    }
+
+    fn check(&mut self, count: usize, frames: &Frames, since: Duration) -> Outcome<()> {
         self.sink.inbox.extend_from_slice(&self.space[..count]);
         let mut unread: &[u8] = &self.sink.inbox;
         while let Some((kind, timestamp, payload)) = self.sink.speaks.next(&mut unread)? {
@@ -104,7 +128,7 @@ impl Checking {
         }
         let read = self.sink.inbox.len() - unread.len();
         self.sink.inbox.advance(read);
-        Ok(count)
+        Ok(())
     }
 }
 
