@@ -141,6 +141,16 @@ impl Contender {
         }
     }
 
+    /// How long it takes at the most until what it was sent has gone out.
+    pub fn rest(&self) -> Duration {
+        const SPARE: Duration = Duration::from_millis(30);
+        match self.window_ms() {
+            Some(window_ms) => Duration::from_millis(window_ms) + SPARE,
+            // Some keep what they have for as long as that.
+            None => Duration::from_secs(1),
+        }
+    }
+
     /// Whether publishers and targets send chunks only, without any greeting.
     pub fn is_raw(&self) -> bool {
         matches!(self, Self::Raw { .. })

@@ -25,9 +25,8 @@ const SWEEP_TURNS: usize = 8;
 /// Costs are also taken for stretches of this length, so that a moment of other work on the machine spoils only some of them.
 const STRETCH: Duration = Duration::from_millis(300);
 
-/// How long one relay has the load, where they take turns, and how long it then has for what is on its way.
+/// How long one relay has the load, where they take turns.
 const TURN: Duration = Duration::from_secs(1);
-const REST: Duration = Duration::from_millis(130);
 
 /// What one relay's turn gave.
 #[derive(Debug)]
@@ -93,12 +92,13 @@ struct Load {
     blocked: u64,
 }
 
-/// Drives the load for its time, and reads the relay's bill at both ends of what is measured.
+/// Drives the load for its time, after each turn with a `rest` for what is on its way, and reads the relay's bill at both ends of what is measured.
 pub fn drive(
     options: &Options,
     scene: Scene,
     relay: &Relay,
     place: &Place<'_>,
+    rest: Duration,
 ) -> Outcome<Figures> {
     let mut load = Load::new(options, scene)?;
     let begin = clock::now() + Duration::from_secs(options.warmup.into()) + load.spread(options);
@@ -112,7 +112,7 @@ pub fn drive(
     load.lateness.clear();
     let seconds = Duration::from_secs(options.seconds.into());
     let bill = match options.in_turns {
-        true => load.measure_in_turns(seconds, relay, place)?,
+        true => load.measure_in_turns(seconds, relay, place, rest)?,
         false => load.measure(seconds, relay)?,
     };
     let rings = relay.ring_bytes().unwrap_or(0);
@@ -219,17 +219,18 @@ impl Load {
         seconds: Duration,
         relay: &Relay,
         place: &Place<'_>,
+        rest: Duration,
     ) -> Outcome<Bill> {
-        self.rest()?;
+        self.rest(rest)?;
         let mut bill = Bill::default();
         while bill.time < seconds {
             let paused = clock::now();
             place.wait();
             let begin = clock::now();
-            self.put_off(begin - paused + REST);
+            self.put_off(begin - paused + rest);
             let (before, own, received) = (relay.program.usage(), system::own_cpu(), self.received);
             self.until(begin + TURN)?;
-            self.rest()?;
+            self.rest(rest)?;
             let after = relay.program.usage();
             bill.usage.add(before, after);
             bill.stretch(after.exact - before.exact, self.received - received);
@@ -241,9 +242,9 @@ impl Load {
     }
 
     /// Sends nothing, and waits for what is on its way.
-    fn rest(&mut self) -> Outcome<()> {
+    fn rest(&mut self, time: Duration) -> Outcome<()> {
         let due = std::mem::take(&mut self.due);
-        self.until(clock::now() + REST)?;
+        self.until(clock::now() + time)?;
         self.due = due;
         Ok(())
     }

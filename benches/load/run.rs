@@ -66,7 +66,7 @@ fn run(
     // Also after a failure: the others wait.
     all_set.wait();
     let (scene, relay) = scene?;
-    drive::drive(options, scene, &relay, &place)
+    drive::drive(options, scene, &relay, &place, contender.rest())
 }
 
 fn prepare(options: &Options, contender: &Contender) -> Outcome<(Scene, Relay)> {

@@ -1,8 +1,11 @@
 //! Both ends of a line: the target's place in the stream, its connection, what is between them, and who moves it along.
 
+mod last;
+mod standing;
+
 use super::ledger::Ledger;
 use super::round_trip::RoundTrip;
-use super::{Carried, Did, Sent, Standing, Through};
+use super::{Carried, Did, Sent, Through};
 use crate::egress::composed::{Composed, as_told};
 use crate::egress::lag::Flight;
 use crate::egress::transport::Wire;
@@ -366,76 +369,6 @@ impl<W: Wire> Ends<W> {
         Carried {
             bytes: queued - self.outbox.len_bytes() as u64,
             frames: self.frames,
-        }
-    }
-
-    /// See [`Line::look`](super::Line::look).
-    pub(super) fn look(&mut self, now: Instant) -> bool {
-        let standing = self.look_closely(now);
-        self.ledger.figures(&standing, now - self.began);
-        standing.is_behind()
-    }
-
-    /// See [`Line::look_closely`](super::Line::look_closely).
-    pub(super) fn look_closely(&mut self, now: Instant) -> Standing {
-        let now = now - self.began;
-        let standing = self.standing(now);
-        self.ledger.lag(&standing, now);
-        if self.flight.is_stalled(now) {
-            self.served = Served::ByNobody;
-        } else if standing.mode != Mode::All {
-            self.served = Served::ByTask;
-        }
-        // What follows from the look is the task's to do.
-        if matches!(self.served, Served::ByTask | Served::ByNobody) {
-            self.task.wake_by_ref();
-        }
-        standing
-    }
-
-    fn standing(&mut self, now: Duration) -> Standing {
-        // A write that returned has reached TLS or the kernel, and not the target.
-        let in_kernel = self.wire.unacked_bytes().unwrap_or(0);
-        let in_tls = self.wire.held_bytes(self.unflushed);
-        let waiting = self.outbox.len_bytes() as u64 + in_tls + in_kernel;
-        self.flight.outstanding(waiting, now);
-        let lag = self.consumer.observe(self.flight.oldest(), waiting, now);
-        Standing {
-            carried: self.carried(),
-            mode: self.consumer.mode(),
-            left_out: self.consumer.left_out(),
-            lag,
-            late: self.consumer.late(),
-            rtt: self.round_trip.at(now, &self.wire),
-            repairs: self.consumer.stream().repairs(),
-        }
-    }
-
-    /// Sends what waits and these chunks behind it; false where the target does not take them, or has closed. The connection
-    /// is worth closing gracefully otherwise.
-    pub(in crate::egress) async fn send_last(&mut self, chunks: &[u8]) -> bool {
-        self.outbox.push_control(chunks);
-        std::future::poll_fn(|cx| self.poll_last(cx)).await
-    }
-
-    fn poll_last(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let mut scrap = BytesMut::new();
-        loop {
-            let read = match self.poll_read(cx, &mut scrap) {
-                Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(false),
-                Poll::Ready(Ok(_)) => true,
-                Poll::Pending => false,
-            };
-            let Ok(sent) = self.write(cx) else {
-                return Poll::Ready(false);
-            };
-            if self.is_empty() {
-                return Poll::Ready(true);
-            }
-            if !read && sent.writes == 0 {
-                return Poll::Pending;
-            }
-            scrap.clear();
         }
     }
 
