@@ -155,13 +155,7 @@ async fn a_reload_changes_how_long_an_encoder_is_waited_for() {
     let none = configuration.replace("3600000", "0");
     std::fs::write(site.configuration_file(), none).unwrap();
     gateway.sighup();
-    eventually("the configuration is read again", PATIENCE, || async {
-        gateway
-            .output()
-            .contains("configuration reloaded")
-            .then_some(())
-    })
-    .await;
+    gateway.says("configuration reloaded").await;
     assert_eq!(
         stream(&gateway).await["state"],
         "grace",

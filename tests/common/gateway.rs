@@ -207,6 +207,17 @@ impl Gateway {
         self.program.output()
     }
 
+    /// Waits for a text in what it logs: a line is written by a thread of its own, behind what it tells of, and read by
+    /// another one here.
+    pub async fn says(&self, text: &str) {
+        eventually(
+            &format!("{text} is in the log"),
+            Duration::from_secs(20),
+            || async { self.output().contains(text).then_some(()) },
+        )
+        .await;
+    }
+
     /// A request with the token; the status, and the body as JSON, or `Null` where it is none.
     pub async fn request(
         &self,

@@ -277,13 +277,7 @@ async fn a_backup_begins_where_the_main_input_does_not_come() {
     );
     std::fs::write(site.configuration_file(), patient).unwrap();
     gateway.sighup();
-    eventually("the configuration is read", PATIENCE, || async {
-        gateway
-            .output()
-            .contains("configuration reloaded")
-            .then_some(())
-    })
-    .await;
+    gateway.says("configuration reloaded").await;
     let began = Instant::now();
     put(
         &gateway,

@@ -234,7 +234,7 @@ impl Scene {
             page.contains("aqueduct_store_errors_total{operation=\"store\"} 2"),
             "{page}"
         );
-        assert!(gateway.output().contains("the rules' store is in trouble"));
+        gateway.says("the rules' store is in trouble").await;
         let count = visit(target, "kept").arrivals.len();
         arrived(target, "kept", count + 50).await;
     }
