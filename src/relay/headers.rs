@@ -2,6 +2,7 @@
 
 use super::limits::{HEADERS_BYTES_MAX, HEADERS_MAX};
 use crate::media::{Class, Codec, MediaKind, Shape, Tag, Track};
+use bytes::Bytes;
 
 /// The kept tags of a stream, in the order in which a target gets them: metadata, video, audio.
 #[derive(Clone, Debug, Default)]
@@ -47,14 +48,14 @@ impl Headers {
             if kept.payload == tag.payload {
                 return Kept::Same;
             }
-            *kept = tag.clone();
+            *kept = alone(tag);
             return Kept::Changed;
         }
         if self.tags.len() >= HEADERS_MAX {
             return Kept::Refused;
         }
         let at = self.tags.partition_point(|kept| rank(kept) <= rank(tag));
-        self.tags.insert(at, tag.clone());
+        self.tags.insert(at, alone(tag));
         Kept::Changed
     }
 
@@ -101,6 +102,14 @@ impl Headers {
     }
 }
 
+/// The same tag in memory of its own: it outlives those that its payload may lie beside.
+fn alone(tag: &Tag) -> Tag {
+    Tag {
+        payload: Bytes::copy_from_slice(&tag.payload),
+        ..*tag
+    }
+}
+
 fn same_place(a: &Tag, b: &Tag) -> bool {
     a.shape.track == b.shape.track && a.shape.class == b.shape.class
 }
@@ -118,7 +127,6 @@ fn rank(tag: &Tag) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
 
     fn tag(kind: MediaKind, payload: &[u8]) -> Tag {
         Tag {
@@ -139,6 +147,23 @@ mod tests {
         }
         let order: Vec<_> = headers.iter().map(|kept| kept.shape.track.kind).collect();
         assert_eq!(order, [MediaKind::Data, MediaKind::Video, MediaKind::Audio]);
+    }
+
+    #[test]
+    fn what_is_kept_holds_on_to_nothing_that_its_payload_lay_beside() {
+        let block = Bytes::from(b"\xAF\x00\x12\x10\xAF\x01\x21".to_vec());
+        for header in [&b"\xAF\x00\x12\x10"[..], b"\xAF\x00\x11\x90"] {
+            let mut headers = Headers::default();
+            headers.keep(&tag(MediaKind::Audio, header));
+            let kept = Tag {
+                payload: block.slice(..4),
+                ..tag(MediaKind::Audio, &block[..4])
+            };
+            headers.keep(&kept);
+            drop(kept);
+            assert_eq!(headers.iter().next().unwrap().payload, block[..4]);
+            assert!(block.is_unique());
+        }
     }
 
     #[test]

@@ -156,12 +156,16 @@ impl Ring {
         self.bytes += cost(&tag);
         self.tags.push_back(tag);
         let place = self.settle(begins_gop);
+        let starts = self.starts.len();
         if begins_gop {
             self.push_start(place, dts);
         } else if class == Class::Audio && !self.seen_video {
             self.consider_audio_start(place, dts, now);
         }
-        self.evict();
+        // Nothing else takes it beyond its bounds.
+        if self.starts.len() != starts || self.bytes > self.limits.bytes {
+            self.evict();
+        }
         Appended::Kept
     }
 

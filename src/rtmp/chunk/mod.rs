@@ -4,6 +4,7 @@
 //! apart the messages that hold messages.
 
 pub mod aggregate;
+mod block;
 mod error;
 mod header;
 mod outbox;

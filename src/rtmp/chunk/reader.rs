@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::block::Block;
 use super::error::ChunkError;
 use super::header::{self, ChunkHeader, Fields};
 use super::stream::{ChunkStream, Payload, reserve};
@@ -28,6 +29,8 @@ pub struct Reader {
     partial_messages: usize,
     /// Capacity of all unfinished payloads.
     partial_bytes: usize,
+    /// Where short payloads go, once a publish is accepted.
+    block: Block,
 }
 
 /// Where in the byte stream the reader is.
@@ -57,6 +60,7 @@ impl Reader {
             place: Place::Header,
             partial_messages: 0,
             partial_bytes: 0,
+            block: Block::default(),
         }
     }
 
@@ -176,7 +180,12 @@ impl Reader {
                 // The whole message at once: the common case for all but large frames.
                 *input = rest;
                 self.place = Place::Header;
-                return Ok(Some(stream.message(Bytes::copy_from_slice(whole))));
+                // A peer that is only greeted says little, and may be one of very many.
+                let payload = match self.publishing {
+                    true => self.block.keep(whole),
+                    false => Bytes::copy_from_slice(whole),
+                };
+                return Ok(Some(stream.message(payload)));
             }
             self.partial_messages += 1;
             stream.payload = Payload::Partial(Vec::new());
