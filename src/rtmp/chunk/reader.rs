@@ -29,7 +29,7 @@ pub struct Reader {
     partial_messages: usize,
     /// Capacity of all unfinished payloads.
     partial_bytes: usize,
-    /// Where short payloads go, once a publish is accepted.
+    /// Where short payloads of media go, once a publish is accepted.
     block: Block,
 }
 
@@ -180,8 +180,8 @@ impl Reader {
                 // The whole message at once: the common case for all but large frames.
                 *input = rest;
                 self.place = Place::Header;
-                // A peer that is only greeted says little, and may be one of very many.
-                let payload = match self.publishing {
+                // Whoever sends no media says little, and is one of very many: a target, or a stranger.
+                let payload = match self.publishing && stream.carries_media() {
                     true => self.block.keep(whole),
                     false => Bytes::copy_from_slice(whole),
                 };

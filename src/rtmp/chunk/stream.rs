@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::error::ChunkError;
 use super::header::{Fields, Time};
 use crate::rtmp::limits::BEFORE_PUBLISH_BYTES_MAX;
-use crate::rtmp::message::{Message, payload_bytes_max};
+use crate::rtmp::message::{Message, MessageType, payload_bytes_max};
 
 /// What the next chunk of this stream may refer to (RTMP 1.0, section 5.3.1.2), and its unfinished message.
 #[derive(Debug)]
@@ -55,6 +55,17 @@ impl ChunkStream {
         }
         let csid = u8::try_from(self.csid).ok().filter(|csid| *csid < 64)?;
         Some(0xC0 | csid)
+    }
+
+    /// Whether its message is sound, a picture, or data.
+    pub(super) fn carries_media(&self) -> bool {
+        matches!(
+            self.type_id,
+            MessageType::AUDIO
+                | MessageType::VIDEO
+                | MessageType::DATA_AMF0
+                | MessageType::DATA_AMF3
+        )
     }
 
     /// Takes over what a chunk's header says; gives the payload bytes of the message that are still to come.
