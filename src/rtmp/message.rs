@@ -57,6 +57,14 @@ pub struct Message {
     pub payload: Bytes,
 }
 
+/// Whether a message of this type carries sound, pictures or data.
+pub fn is_media(type_id: u8) -> bool {
+    matches!(
+        type_id,
+        MessageType::AUDIO | MessageType::VIDEO | MessageType::DATA_AMF0 | MessageType::DATA_AMF3
+    )
+}
+
 /// Longest payload that is accepted for a type once a publish is accepted, in bytes.
 pub fn payload_bytes_max(type_id: u8) -> usize {
     match type_id {

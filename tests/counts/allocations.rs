@@ -95,6 +95,11 @@ fn costs_so_many_allocations_a_tag(
                 "{targets} targets, beat {at}: {beat:?}"
             );
         }
+        let more = |beat: &&Cost| beat.receiving + beat.sending > most * beat.tags;
+        assert!(
+            beats.iter().filter(more).count() <= beats.len() / 8,
+            "a block lasts for a quarter of a second"
+        );
         assert_eq!(*beats, costs[0], "{targets} targets cost what one costs");
     }
     let all = total(&costs[0]);

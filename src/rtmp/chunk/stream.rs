@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::error::ChunkError;
 use super::header::{Fields, Time};
 use crate::rtmp::limits::BEFORE_PUBLISH_BYTES_MAX;
-use crate::rtmp::message::{Message, MessageType, payload_bytes_max};
+use crate::rtmp::message::{Message, is_media, payload_bytes_max};
 
 /// What the next chunk of this stream may refer to (RTMP 1.0, section 5.3.1.2), and its unfinished message.
 #[derive(Debug)]
@@ -59,13 +59,7 @@ impl ChunkStream {
 
     /// Whether its message is sound, a picture, or data.
     pub(super) fn carries_media(&self) -> bool {
-        matches!(
-            self.type_id,
-            MessageType::AUDIO
-                | MessageType::VIDEO
-                | MessageType::DATA_AMF0
-                | MessageType::DATA_AMF3
-        )
+        is_media(self.type_id)
     }
 
     /// Takes over what a chunk's header says; gives the payload bytes of the message that are still to come.

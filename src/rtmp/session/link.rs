@@ -16,7 +16,7 @@ use crate::rtmp::limits::{
     COMMANDS_PER_SECOND_MAX, OUTPUT_BYTES_MAX, PONGS_PER_SECOND_MAX, UNKNOWN_MESSAGES_IN_A_ROW_MAX,
     WINDOW_BYTES, WINDOW_BYTES_MIN,
 };
-use crate::rtmp::message::{Message, MessageType};
+use crate::rtmp::message::{Message, MessageType, is_media};
 
 /// Chunk stream of control messages (RTMP 1.0, section 5.4).
 const CONTROL_CSID: u8 = 2;
@@ -165,16 +165,11 @@ impl Link {
     }
 
     fn sort(&mut self, message: Message, now: Duration) -> Result<Incoming, LinkError> {
-        match message.type_id {
-            MessageType::AUDIO
-            | MessageType::VIDEO
-            | MessageType::DATA_AMF0
-            | MessageType::DATA_AMF3 => {
-                self.unknown_in_a_row = 0;
-                Ok(Incoming::Media(message))
-            }
-            _ => self.heed(message, now),
+        if is_media(message.type_id) {
+            self.unknown_in_a_row = 0;
+            return Ok(Incoming::Media(message));
         }
+        self.heed(message, now)
     }
 
     /// Takes a message that carries no media.
