@@ -1,6 +1,6 @@
 //! The fan-out: all live targets of one stream, served on the producer's turn.
 
-use super::composed::Composed;
+use super::composed::{Composed, Crowd};
 use super::line::{Line, Sent};
 use super::push::Watch;
 use super::transport::{Transport, Wire};
@@ -14,8 +14,15 @@ pub const LINES_PER_TURN: usize = 32;
 
 /// A stream's live targets.
 pub struct Fanout<W = Transport> {
-    lines: Mutex<Vec<Arc<Line<W>>>>,
+    members: Mutex<Members<W>>,
     watch: Arc<dyn Watch>,
+}
+
+/// Who is served, in turns of so many lines.
+pub(super) struct Members<W> {
+    pub(super) lines: Vec<Arc<Line<W>>>,
+    /// How alike the lines of each turn were last time.
+    crowds: Vec<Crowd>,
 }
 
 /// A line that the fan-out serves; it leaves when this is dropped.
@@ -28,7 +35,10 @@ impl<W: Wire> Fanout<W> {
     /// The fan-out of a stream, without targets. What the stream's producer delivers goes to it.
     pub fn of(stream: &Stream, watch: Arc<dyn Watch>) -> Arc<Self> {
         let fanout = Arc::new(Self {
-            lines: Mutex::default(),
+            members: Mutex::new(Members {
+                lines: Vec::new(),
+                crowds: Vec::new(),
+            }),
             watch,
         });
         stream.flow_to(Arc::clone(&fanout) as Arc<dyn Outflow>);
@@ -38,7 +48,7 @@ impl<W: Wire> Fanout<W> {
     /// A line is served from here on, whenever it leaves that to the fan-out.
     pub fn join(self: &Arc<Self>, line: Line<W>) -> Joined<W> {
         let line = Arc::new(line);
-        self.lock().push(Arc::clone(&line));
+        self.lock().lines.push(Arc::clone(&line));
         Joined {
             fanout: Arc::clone(self),
             line,
@@ -47,22 +57,26 @@ impl<W: Wire> Fanout<W> {
 }
 
 impl<W> Fanout<W> {
-    /// The lines, while none joins or leaves.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Vec<Arc<Line<W>>>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The members, while none joins or leaves.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Members<W>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<W: Wire> Outflow for Fanout<W> {
     fn flow(&self, stream: &Stream, fresh: &Fresh, from: usize) -> Option<usize> {
-        let lines = self.lock();
+        let mut members = self.lock();
+        let Members { lines, crowds } = &mut *members;
+        crowds.resize(lines.len().div_ceil(LINES_PER_TURN), Crowd::default());
+        let mut strangers = Crowd::default();
+        let crowd = (crowds.get_mut(from / LINES_PER_TURN)).unwrap_or(&mut strangers);
         // One that came or left meanwhile shifts the others. Who is left out so is a beat late, and who is asked twice has
         // nothing to send.
         let end = lines.len().min(from + LINES_PER_TURN);
         let turn = lines.get(from..end).unwrap_or_default();
-        let sent = Composed::of(stream, fresh, |composed| serve(turn, composed));
+        let sent = Composed::of(stream, fresh, crowd, |composed| serve(turn, composed));
         let next = (end < lines.len()).then_some(end);
-        drop(lines);
+        drop(members);
         if sent.writes > 0 {
             self.watch.sent(sent.bytes, sent.writes);
         }
@@ -104,7 +118,7 @@ impl<W> Deref for Joined<W> {
 
 impl<W> Drop for Joined<W> {
     fn drop(&mut self) {
-        let mut lines = self.fanout.lock();
-        lines.retain(|line| !Arc::ptr_eq(line, &self.line));
+        let mut members = self.fanout.lock();
+        members.lines.retain(|line| !Arc::ptr_eq(line, &self.line));
     }
 }

@@ -38,7 +38,8 @@ async fn look_at_all<W: Wire>(fanout: &Fanout<W>) -> Vec<Weak<Line<W>>> {
     let (mut behind, mut from) = (Vec::new(), 0);
     loop {
         {
-            let lines = fanout.lock();
+            let members = fanout.lock();
+            let lines = &members.lines;
             let end = lines.len().min(from + LINES_PER_TURN);
             let now = Instant::now();
             // One that leaves meanwhile shifts the others: who is left out so is looked at in the next second.

@@ -10,6 +10,7 @@ pub mod gate;
 pub mod lag;
 pub mod line;
 mod looks;
+mod pages;
 pub mod plan;
 pub mod preflight;
 mod probe;

@@ -36,6 +36,11 @@ pub trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {
         0
     }
 
+    /// The socket, where bytes go to it as they are.
+    fn plain(&self) -> Option<&TcpStream> {
+        None
+    }
+
     /// Writes what is taken now. Nobody is woken when there is room again: whoever has to know asks with `poll_write`.
     ///
     /// # Errors
@@ -80,6 +85,13 @@ impl Wire for Transport {
         match self {
             Self::Plain(_) => 0,
             Self::Tls(tls) => tls.held_bytes(unflushed),
+        }
+    }
+
+    fn plain(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Plain(tcp) => Some(tcp),
+            Self::Tls(_) => None,
         }
     }
 

@@ -194,9 +194,14 @@ impl<W: Wire> Ends<W> {
     }
 
     /// Sends what all that are in step get, in one write. What the socket does not take of it is queued.
-    fn send_composed(&mut self, composed: &Composed<'_>, base: i64) -> io::Result<(Sent, bool)> {
+    fn send_composed(
+        &mut self,
+        composed: &mut Composed<'_>,
+        base: i64,
+    ) -> io::Result<(Sent, bool)> {
+        let given = self.wire.plain().and_then(|socket| composed.give(socket));
         let (fresh, bytes) = (composed.fresh(), composed.bytes());
-        let written = match self.wire.try_write(bytes) {
+        let written = match given.unwrap_or_else(|| self.wire.try_write(bytes)) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(written) => written,
             // The target still stands in front of all of it.

@@ -1,0 +1,186 @@
+//! A piece in pages of the kernel's own, which sockets take as they are: it is copied once, where each `send` copies it anew.
+//!
+//! The pages are those of a pipe (`tee` and `splice`, see their pages in section 2 of the manual). Nobody writes to them again: a socket
+//! holds what it has not sent, and what was not acknowledged, for as long as it wants, and when the last one lets go, the pages are
+//! freed. Pages of our own would have to be left alone for just that long, which nobody tells.
+
+#[cfg(target_os = "linux")]
+pub(super) use linux::Pages;
+#[cfg(not(target_os = "linux"))]
+pub(super) use nowhere::Pages;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use rustix::fd::{AsFd, OwnedFd};
+    use rustix::io::{Errno, write};
+    use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, splice, tee};
+    use rustix::pipe::{fcntl_getpipe_size, fcntl_setpipe_size};
+    use std::fs::File;
+    use std::io;
+
+    /// The longest piece, in bytes. It is what anybody may have a pipe hold (`/proc/sys/fs/pipe-max-size`).
+    const PIECE_BYTES_MAX: usize = 1024 * 1024;
+
+    /// A thread's pages. Dropping them lets go of them; what sockets hold stays.
+    pub(in crate::egress) struct Pages {
+        piece: Pipe,
+        /// What one socket is about to take.
+        copy: Pipe,
+        /// Where pages go that nobody takes.
+        nowhere: File,
+        /// The longest piece that both pipes hold, in bytes.
+        capacity: usize,
+        /// How long the piece is that they hold, in bytes.
+        held: usize,
+    }
+
+    struct Pipe {
+        out: OwnedFd,
+        into: OwnedFd,
+    }
+
+    impl Pages {
+        /// Pages for one piece at a time.
+        ///
+        /// # Errors
+        /// What the kernel says, as where there are no more descriptors, or where it must not be asked (seccomp).
+        pub(in crate::egress) fn new() -> io::Result<Self> {
+            let (piece, copy) = (Pipe::new()?, Pipe::new()?);
+            Ok(Self {
+                capacity: piece.capacity()?.min(copy.capacity()?),
+                piece,
+                copy,
+                nowhere: File::options().write(true).open("/dev/null")?,
+                held: 0,
+            })
+        }
+
+        /// The longest piece that they can hold, in bytes: less than 1 MiB where this user has much in pipes already.
+        pub(in crate::egress) fn capacity(&self) -> usize {
+            self.capacity
+        }
+
+        /// Whether they hold a piece.
+        pub(in crate::egress) fn holds_one(&self) -> bool {
+            self.held > 0
+        }
+
+        /// Holds this piece in place of the one before.
+        ///
+        /// # Errors
+        /// What the kernel says. The pages are of no use any more.
+        pub(in crate::egress) fn hold(&mut self, piece: &[u8]) -> io::Result<()> {
+            self.clear()?;
+            self.held = piece.len();
+            whole(write(&self.piece.into, piece)?, self.held)
+        }
+
+        /// Lets go of the piece.
+        ///
+        /// # Errors
+        /// What the kernel says. The pages are of no use any more.
+        pub(in crate::egress) fn clear(&mut self) -> io::Result<()> {
+            self.discard(&self.piece, self.held)?;
+            self.held = 0;
+            Ok(())
+        }
+
+        /// Gives the piece to a socket, which is never waited for; says how much of it was taken, in bytes, or what the socket had to say to
+        /// it.
+        ///
+        /// A socket that is closed raises SIGPIPE, as there is no flag against that: Rust's runtime has a program ignore it.
+        ///
+        /// # Errors
+        /// The kernel does not do that, and the pages are of no use any more. The socket has taken nothing.
+        pub(in crate::egress) fn give(&self, socket: impl AsFd) -> io::Result<io::Result<usize>> {
+            let flags = SpliceFlags::NONBLOCK;
+            whole(
+                tee(&self.piece.out, &self.copy.into, self.held, flags)?,
+                self.held,
+            )?;
+            let given = splice(&self.copy.out, None, socket, None, self.held, flags);
+            if let Err(Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::NOMEM) = given {
+                given?;
+            }
+            let taken = given.unwrap_or(0);
+            self.discard(&self.copy, self.held - taken)?;
+            Ok(given.map_err(io::Error::from))
+        }
+
+        fn discard(&self, pipe: &Pipe, bytes: usize) -> io::Result<()> {
+            match bytes {
+                0 => Ok(()),
+                _ => whole(
+                    splice(
+                        &pipe.out,
+                        None,
+                        &self.nowhere,
+                        None,
+                        bytes,
+                        SpliceFlags::NONBLOCK,
+                    )?,
+                    bytes,
+                ),
+            }
+        }
+    }
+
+    impl Pipe {
+        fn new() -> io::Result<Self> {
+            let (out, into) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
+            // Where this user has much in pipes already, it stays as small as it is.
+            let _ = fcntl_setpipe_size(&into, PIECE_BYTES_MAX);
+            Ok(Self { out, into })
+        }
+
+        fn capacity(&self) -> io::Result<usize> {
+            Ok(fcntl_getpipe_size(&self.into)?)
+        }
+    }
+
+    fn whole(done: usize, asked: usize) -> io::Result<()> {
+        match done == asked {
+            true => Ok(()),
+            false => Err(io::ErrorKind::WriteZero.into()),
+        }
+    }
+}
+
+/// Elsewhere every socket has its own copy.
+#[cfg(not(target_os = "linux"))]
+mod nowhere {
+    use std::io;
+    use std::os::fd::AsFd;
+
+    pub(in crate::egress) enum Pages {}
+
+    impl Pages {
+        pub(in crate::egress) fn new() -> io::Result<Self> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        pub(in crate::egress) fn capacity(&self) -> usize {
+            match *self {}
+        }
+
+        pub(in crate::egress) fn holds_one(&self) -> bool {
+            match *self {}
+        }
+
+        pub(in crate::egress) fn hold(&mut self, _piece: &[u8]) -> io::Result<()> {
+            match *self {}
+        }
+
+        pub(in crate::egress) fn clear(&mut self) -> io::Result<()> {
+            match *self {}
+        }
+
+        pub(in crate::egress) fn give(&self, _socket: impl AsFd) -> io::Result<io::Result<usize>> {
+            match *self {}
+        }
+    }
+}
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests;
