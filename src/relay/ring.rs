@@ -21,7 +21,7 @@ use std::time::Duration;
 pub struct RingLimits {
     /// Payloads and bookkeeping, in bytes.
     pub bytes: usize,
-    /// How much complete media it keeps beside the open GOP, in milliseconds.
+    /// How much complete media it keeps beside the open GOP, in milliseconds, until it is told that nobody reads it.
     pub window_ms: i64,
     /// How many start points it remembers.
     pub gops: usize,
@@ -71,6 +71,8 @@ pub struct Ring {
     first: u64,
     bytes: usize,
     starts: VecDeque<Start>,
+    /// The distance of the last two of them, in milliseconds.
+    gop_ms: Option<i64>,
     /// What the current input has shown.
     headers: Arc<Headers>,
     /// What the input before has given to everybody, until there is a start of this one.
@@ -96,6 +98,7 @@ impl Ring {
             first: 0,
             bytes: 0,
             starts: VecDeque::new(),
+            gop_ms: None,
             headers: Arc::default(),
             given: None,
             lineups: Lineups::default(),
@@ -259,14 +262,23 @@ impl Ring {
 
     /// The distance of the last two start points, in milliseconds.
     pub fn gop_ms(&self) -> Option<i64> {
-        let mut newest_first = self.starts.iter().rev();
-        let (newest, before) = (newest_first.next()?, newest_first.next()?);
-        Some(newest.dts - before.dts)
+        self.gop_ms
     }
 
     /// How long the open GOP is so far, in milliseconds.
     pub fn open_gop_ms(&self) -> Option<i64> {
         Some(self.newest_dts()? - self.starts.back()?.dts)
+    }
+
+    /// Lets go of what comes before the newest start point up to this place: nobody reads there, and who begins gets no older picture.
+    pub fn let_go(&mut self, up_to: u64) {
+        let is_behind = |start: &&Start| start.place <= up_to;
+        let newest = self.starts.iter().rev().find(is_behind);
+        if let Some(place) = newest.map(|start| start.place)
+            && place > self.first
+        {
+            self.drop_before(place);
+        }
     }
 
     /// Keeps a header; what became of it, where it does not go into the ring.
@@ -299,6 +311,7 @@ impl Ring {
         self.wants_keyframe = true;
         self.first_sound = None;
         self.starts.clear();
+        self.gop_ms = None;
     }
 
     /// Whether a tag that begins no GOP comes before one has begun. Behind an input that had video, sound waits for it as long as it
@@ -336,6 +349,7 @@ impl Ring {
     fn push_start(&mut self, place: u64, dts: i64) {
         // Whoever begins here has been given no more than this.
         self.given = None;
+        self.gop_ms = self.starts.back().map(|before| dts - before.dts);
         self.starts.push_back(Start {
             place,
             dts,

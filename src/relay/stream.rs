@@ -4,6 +4,7 @@ mod consumer;
 mod producer;
 mod standby;
 
+use consumer::Reader;
 pub use consumer::{Consumer, Drained};
 pub(super) use producer::Handover;
 pub use producer::{Batch, Producer};
@@ -21,6 +22,7 @@ use crate::media::Tag;
 use crate::media::timeline::GapPolicy;
 use crate::rule::{Role, StreamKey};
 use futures::FutureExt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::runtime::Handle;
@@ -51,6 +53,8 @@ pub struct Stream {
     since: SystemTime,
     shared: Mutex<Shared>,
     outflow: OnceLock<Arc<dyn Outflow>>,
+    /// Consumers that read the ring in their own time.
+    readers: AtomicUsize,
     hold: watch::Sender<Hold>,
     appended: Notify,
     ended: CancellationToken,
@@ -60,6 +64,8 @@ struct Shared {
     intake: Intake,
     /// The place up to which the outflow was shown what was appended.
     delivered: u64,
+    /// The same one delivery before.
+    delivered_before: u64,
     /// The input on the air, or the one that is waited for.
     seat: Seat,
     /// The other one, while it is there.
@@ -91,12 +97,14 @@ impl Stream {
             shared: Mutex::new(Shared {
                 intake: Intake::new(limits, gap),
                 delivered: 0,
+                delivered_before: 0,
                 seat: Seat::new(role, 0, claim),
                 standby: None,
                 epochs: 0,
                 hold,
             }),
             outflow: OnceLock::new(),
+            readers: AtomicUsize::new(0),
             hold: watch::Sender::new(hold),
             appended: Notify::new(),
             ended: CancellationToken::new(),
@@ -279,6 +287,7 @@ impl Stream {
         let lineup = self.lock().intake.ring.lineup();
         Consumer {
             stream: Arc::clone(self),
+            reader: Some(Reader::of(self)),
             cursor: Cursor::new(lineup, clock),
             order: None,
         }
@@ -286,10 +295,11 @@ impl Stream {
 
     /// Shows the outflow what was appended since the last time; `between` comes between two parts of it.
     async fn show<P: Future<Output = ()>>(&self, between: impl Fn() -> P) {
+        let has_readers = self.readers.load(Ordering::Relaxed) > 0;
+        let fresh = self.lock().freshen(has_readers);
         let Some(outflow) = self.outflow.get() else {
             return;
         };
-        let fresh = self.lock().freshen();
         let mut from = (!fresh.is_empty()).then_some(0);
         while let Some(at) = from {
             from = outflow.flow(self, &fresh, at);
@@ -313,8 +323,12 @@ impl Stream {
 
 impl Shared {
     /// What was appended since the last time.
-    fn freshen(&mut self) -> Fresh {
-        let ring = &self.intake.ring;
+    fn freshen(&mut self, has_readers: bool) -> Fresh {
+        let ring = &mut self.intake.ring;
+        if !has_readers {
+            ring.let_go(self.delivered_before);
+        }
+        self.delivered_before = self.delivered;
         let fresh = Fresh::of(ring, self.delivered.max(ring.first()));
         self.delivered = fresh.end();
         fresh

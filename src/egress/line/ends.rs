@@ -172,7 +172,15 @@ impl<W: Wire> Ends<W> {
 
     /// The task serves them from here on.
     pub(super) fn take(&mut self) {
-        self.served = Served::ByTask;
+        self.serve(Served::ByTask);
+    }
+
+    fn serve(&mut self, served: Served) {
+        self.served = served;
+        match served {
+            Served::OnTurn | Served::ByTaskLater => self.consumer.attend(),
+            Served::ByTask | Served::ByNobody => self.consumer.read_by_itself(),
+        }
     }
 
     fn hand_over(&mut self) {
@@ -245,7 +253,7 @@ impl<W: Wire> Ends<W> {
                 if !self.is_due(cx) {
                     return Ok(None);
                 }
-                self.served = Served::ByTask;
+                self.take();
             }
         }
         let drained = self.refill();
@@ -270,11 +278,11 @@ impl<W: Wire> Ends<W> {
         if !self.consumer.is_in_order() {
             // One that is not given all stays with its task: the producer's turn is for those that are.
             if self.consumer.mode() == Mode::All {
-                self.served = Served::OnTurn;
+                self.serve(Served::OnTurn);
             }
             return;
         }
-        self.served = Served::ByTaskLater;
+        self.serve(Served::ByTaskLater);
         self.due = (self.consumer.due()).map(|due| Box::pin(sleep_until(due)));
         if self.is_due(cx) {
             cx.waker().wake_by_ref();

@@ -3,6 +3,7 @@
 mod ends;
 mod flow;
 mod looks;
+mod past;
 mod scene;
 mod slow;
 mod wire;

@@ -212,3 +212,20 @@ fn another_codec_ends_what_a_session_may_be_given() {
     let headers: Vec<_> = start.headers.iter().map(|tag| tag.shape.codec).collect();
     assert_eq!(headers, [Codec::Hevc, Codec::Aac]);
 }
+
+#[test]
+fn what_nobody_reads_goes_up_to_the_newest_start_before_a_place() {
+    let mut ring = filled([avc_header(1), key(0), inter(40), key(80), inter(120)]);
+    ring.append(key(160), SECOND);
+    ring.let_go(0);
+    assert_eq!(ring.first(), 0);
+    ring.let_go(4);
+    assert_eq!(ring.first(), 3, "the keyframe at 80 ms");
+    ring.let_go(3);
+    assert_eq!(ring.first(), 3);
+    assert_eq!(ring.bytes(), 3 * (TAG_OVERHEAD_BYTES + 6));
+    ring.let_go(u64::MAX);
+    assert_eq!(ring.newest_start().map(|start| start.place), Some(5));
+    assert_eq!((ring.first(), ring.end()), (5, 6));
+    assert_eq!(ring.gop_ms(), Some(80), "it is known all the same");
+}

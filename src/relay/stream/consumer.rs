@@ -7,15 +7,34 @@ use crate::relay::hold::End;
 use crate::relay::interleave::Interleave;
 use crate::relay::outflow::Fresh;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// A target's hold on a stream.
 pub struct Consumer {
     pub(super) stream: Arc<Stream>,
+    /// There while it reads the ring in its own time.
+    pub(super) reader: Option<Reader>,
     pub(super) cursor: Cursor,
     /// What waits for its turn, where the target is to have sound and pictures strictly in order.
     pub(super) order: Option<Box<Interleave>>,
+}
+
+/// For as long as one is there, the stream's ring keeps what its window has, and not only what a target needs that begins now.
+pub(super) struct Reader(Arc<Stream>);
+
+impl Reader {
+    pub(super) fn of(stream: &Arc<Stream>) -> Self {
+        stream.readers.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(stream))
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.readers.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// Where a drain ended.
@@ -45,6 +64,18 @@ impl Consumer {
             order: Some(Box::default()),
             ..self
         }
+    }
+
+    /// It reads the ring in its own time, as every consumer does at first: what it has not read is kept for it, within the ring's bounds.
+    pub fn read_by_itself(&mut self) {
+        if self.reader.is_none() {
+            self.reader = Some(Reader::of(&self.stream));
+        }
+    }
+
+    /// It has read all, and is told of all that is fresh from here on: nothing is kept for it.
+    pub fn attend(&mut self) {
+        self.reader = None;
     }
 
     /// Whether the target is given its tags [in order](Self::in_order).
@@ -142,3 +173,6 @@ fn drained_in_order(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -21,9 +21,9 @@ impl<W: Wire> Ends<W> {
         let standing = self.standing(now);
         self.ledger.lag(&standing, now);
         if self.flight.is_stalled(now) {
-            self.served = Served::ByNobody;
+            self.serve(Served::ByNobody);
         } else if standing.mode != Mode::All {
-            self.served = Served::ByTask;
+            self.serve(Served::ByTask);
         }
         // What follows from the look is the task's to do.
         if matches!(self.served, Served::ByTask | Served::ByNobody) {
