@@ -4,7 +4,8 @@
 //! at another one differ in a few bytes of each message, which are written over. One write of one piece costs the kernel less than
 //! one of a dozen, and the composing is paid once.
 
-use super::pages::Pages;
+use super::crowd::{Census, Crowd};
+use super::pages::Supply;
 use crate::media::{Class, MediaKind, Tag};
 use crate::relay::{Fresh, Stream};
 use crate::rtmp::chunk::{self, Header};
@@ -12,7 +13,6 @@ use crate::rtmp::session::client::MediaFraming;
 use std::cell::RefCell;
 use std::io;
 use tokio::net::TcpStream;
-use tracing::debug;
 
 /// The longest piece that is composed, in payload bytes: three times what 50 Mbit/s bring in a beat of 100 ms. More than that is
 /// a backlog, which targets take from the ring.
@@ -46,75 +46,20 @@ struct Room {
     bytes: Vec<u8>,
     /// Where each message ends.
     ends: Vec<usize>,
+    /// The kernel's pages, for a piece that many take.
     supply: Supply,
-}
-
-/// Pages of the kernel's for the piece.
-enum Supply {
-    /// Not asked for so far.
-    Untried,
-    There(Pages),
-    /// Not to be had here.
-    Refused,
 }
 
 impl Room {
     const NEW: Self = Self {
         bytes: Vec::new(),
         ends: Vec::new(),
-        supply: Supply::Untried,
+        supply: Supply::NEW,
     };
 
     fn piece(&self) -> &[u8] {
         self.bytes.get(LEAD_BYTES..).unwrap_or_default()
     }
-
-    /// Gives the piece to a socket from the kernel's pages; none where they are not to be had for it.
-    fn give(&mut self, socket: &TcpStream) -> Option<io::Result<usize>> {
-        if matches!(self.supply, Supply::Untried) {
-            self.supply = Pages::new().map_or_else(refused, Supply::There);
-        }
-        let piece = self.bytes.get(LEAD_BYTES..).unwrap_or_default();
-        let Supply::There(pages) = &mut self.supply else {
-            return None;
-        };
-        if piece.len() > pages.capacity() {
-            return None;
-        }
-        let held = match pages.holds_one() {
-            true => Ok(()),
-            false => pages.hold(piece),
-        };
-        match held.and_then(|()| pages.give(socket)) {
-            Ok(given) => Some(given),
-            Err(error) => {
-                self.supply = refused(error);
-                None
-            }
-        }
-    }
-
-    /// The kernel's pages do not hold the piece any longer.
-    fn clear_pages(&mut self) {
-        if let Supply::There(pages) = &mut self.supply
-            && let Err(error) = pages.clear()
-        {
-            self.supply = refused(error);
-        }
-    }
-}
-
-fn refused(error: io::Error) -> Supply {
-    debug!(%error, "the kernel copies payloads for each target: it passes no pages on");
-    Supply::Refused
-}
-
-/// Which of a turn's pieces most plain sockets were to take, and how many.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Crowd {
-    /// The piece's number in the turn.
-    piece: u32,
-    takers: u32,
 }
 
 /// The last piece that was composed, and for whom.
@@ -122,12 +67,7 @@ pub(super) struct Composed<'a> {
     stream: &'a Stream,
     fresh: &'a Fresh,
     of: Option<(i64, MediaFraming)>,
-    /// The last turn's crowd, which this one's is likely to be.
-    expected: Crowd,
-    /// The greatest one so far.
-    greatest: Crowd,
-    /// That of the last piece.
-    takers: Crowd,
+    census: Census,
     room: &'a mut Room,
 }
 
@@ -144,16 +84,14 @@ impl Composed<'_> {
                 stream,
                 fresh,
                 of: None,
-                expected: *crowd,
-                greatest: Crowd::default(),
-                takers: Crowd::default(),
+                census: Census::expecting(*crowd),
                 room,
             };
             let served = serve(&mut composed);
-            *crowd = composed.greatest();
-            room.clear_pages();
+            *crowd = composed.census.greatest();
+            room.supply.clear();
             if room.bytes.capacity() > ROOM_BYTES_KEPT {
-                *room = Room::NEW;
+                (room.bytes, room.ends) = Default::default();
             }
             served
         })
@@ -178,18 +116,14 @@ impl Composed<'_> {
     /// Gives that to a plain socket without another copy of it, where so many others are likely to take it that this is less work; says how
     /// much was taken, or what the socket had to say. None where it is to be written as ever.
     pub(super) fn give(&mut self, socket: &TcpStream) -> Option<io::Result<usize>> {
-        self.takers.takers += 1;
-        let is_worth_it = self.expected.piece == self.takers.piece
-            && self.expected.takers >= PAGES_TAKERS_MIN
-            && self.bytes().len() >= PAGES_PIECE_BYTES_MIN;
-        is_worth_it.then(|| self.room.give(socket)).flatten()
-    }
-
-    fn greatest(&self) -> Crowd {
-        match self.takers.takers > self.greatest.takers {
-            true => self.takers,
-            false => self.greatest,
-        }
+        self.census.count();
+        let room = &mut *self.room;
+        let piece = room.bytes.get(LEAD_BYTES..).unwrap_or_default();
+        let is_worth_it =
+            piece.len() >= PAGES_PIECE_BYTES_MIN && self.census.expected() >= PAGES_TAKERS_MIN;
+        is_worth_it
+            .then(|| room.supply.give(piece, socket))
+            .flatten()
     }
 
     /// What is fresh, tag by tag; see [`Stream::stamped`].
@@ -200,12 +134,8 @@ impl Composed<'_> {
     /// Apart, so that what is asked for each target stays short.
     #[inline(never)]
     fn compose_anew(&mut self, base: i64, framing: MediaFraming) -> bool {
-        self.greatest = self.greatest();
-        self.takers = Crowd {
-            piece: self.takers.piece + 1,
-            takers: 0,
-        };
-        self.room.clear_pages();
+        self.census.next_piece();
+        self.room.supply.clear();
         let is_alike = self
             .of
             .is_some_and(|(_, before)| before.chunk_size == framing.chunk_size);

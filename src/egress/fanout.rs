@@ -1,6 +1,7 @@
 //! The fan-out: all live targets of one stream, served on the producer's turn.
 
-use super::composed::{Composed, Crowd};
+use super::composed::Composed;
+use super::crowd::Crowd;
 use super::line::{Line, Sent};
 use super::push::Watch;
 use super::transport::{Transport, Wire};

@@ -4,6 +4,7 @@
 pub mod attempt;
 pub mod board;
 mod composed;
+mod crowd;
 pub mod failure;
 pub mod fanout;
 pub mod gate;

@@ -5,9 +5,64 @@
 //! freed. Pages of our own would have to be left alone for just that long, which nobody tells.
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::Pages;
+use linux::Pages;
 #[cfg(not(target_os = "linux"))]
-pub(super) use nowhere::Pages;
+use nowhere::Pages;
+use std::io;
+use tokio::net::TcpStream;
+use tracing::debug;
+
+/// A thread's pages, for one piece after the other.
+pub(super) enum Supply {
+    /// Not asked for so far.
+    Untried,
+    There(Pages),
+    /// Not to be had here: what the kernel has refused once is not asked for again.
+    Refused,
+}
+
+impl Supply {
+    pub(super) const NEW: Self = Self::Untried;
+
+    /// Gives the piece to a socket, which is the same one for all up to [`clear`](Self::clear); says how much of it was taken, in bytes, or
+    /// what the socket had to say. None where it has to be written, since there are no pages for it.
+    pub(super) fn give(&mut self, piece: &[u8], socket: &TcpStream) -> Option<io::Result<usize>> {
+        if matches!(self, Self::Untried) {
+            *self = Pages::new().map_or_else(refused, Self::There);
+        }
+        let Self::There(pages) = self else {
+            return None;
+        };
+        if piece.len() > pages.capacity() {
+            return None;
+        }
+        let held = match pages.holds_one() {
+            true => Ok(()),
+            false => pages.hold(piece),
+        };
+        match held.and_then(|()| pages.give(socket)) {
+            Ok(given) => Some(given),
+            Err(error) => {
+                *self = refused(error);
+                None
+            }
+        }
+    }
+
+    /// Lets go of the piece.
+    pub(super) fn clear(&mut self) {
+        if let Self::There(pages) = self
+            && let Err(error) = pages.clear()
+        {
+            *self = refused(error);
+        }
+    }
+}
+
+fn refused(error: io::Error) -> Supply {
+    debug!(%error, "the kernel passes no pages on: it copies what is sent for each target");
+    Supply::Refused
+}
 
 #[cfg(target_os = "linux")]
 mod linux {
@@ -44,7 +99,7 @@ mod linux {
         ///
         /// # Errors
         /// What the kernel says, as where there are no more descriptors, or where it must not be asked (seccomp).
-        pub(in crate::egress) fn new() -> io::Result<Self> {
+        pub(super) fn new() -> io::Result<Self> {
             let (piece, copy) = (Pipe::new()?, Pipe::new()?);
             Ok(Self {
                 capacity: piece.capacity()?.min(copy.capacity()?),
@@ -56,12 +111,12 @@ mod linux {
         }
 
         /// The longest piece that they can hold, in bytes: less than 1 MiB where this user has much in pipes already.
-        pub(in crate::egress) fn capacity(&self) -> usize {
+        pub(super) fn capacity(&self) -> usize {
             self.capacity
         }
 
         /// Whether they hold a piece.
-        pub(in crate::egress) fn holds_one(&self) -> bool {
+        pub(super) fn holds_one(&self) -> bool {
             self.held > 0
         }
 
@@ -69,7 +124,7 @@ mod linux {
         ///
         /// # Errors
         /// What the kernel says. The pages are of no use any more.
-        pub(in crate::egress) fn hold(&mut self, piece: &[u8]) -> io::Result<()> {
+        pub(super) fn hold(&mut self, piece: &[u8]) -> io::Result<()> {
             self.clear()?;
             self.held = piece.len();
             whole(write(&self.piece.into, piece)?, self.held)
@@ -79,7 +134,7 @@ mod linux {
         ///
         /// # Errors
         /// What the kernel says. The pages are of no use any more.
-        pub(in crate::egress) fn clear(&mut self) -> io::Result<()> {
+        pub(super) fn clear(&mut self) -> io::Result<()> {
             self.discard(&self.piece, self.held)?;
             self.held = 0;
             Ok(())
@@ -92,7 +147,7 @@ mod linux {
         ///
         /// # Errors
         /// The kernel does not do that, and the pages are of no use any more. The socket has taken nothing.
-        pub(in crate::egress) fn give(&self, socket: impl AsFd) -> io::Result<io::Result<usize>> {
+        pub(super) fn give(&self, socket: impl AsFd) -> io::Result<io::Result<usize>> {
             let flags = SpliceFlags::NONBLOCK;
             whole(
                 tee(&self.piece.out, &self.copy.into, self.held, flags)?,
@@ -155,27 +210,27 @@ mod nowhere {
     pub(in crate::egress) enum Pages {}
 
     impl Pages {
-        pub(in crate::egress) fn new() -> io::Result<Self> {
+        pub(super) fn new() -> io::Result<Self> {
             Err(io::ErrorKind::Unsupported.into())
         }
 
-        pub(in crate::egress) fn capacity(&self) -> usize {
+        pub(super) fn capacity(&self) -> usize {
             match *self {}
         }
 
-        pub(in crate::egress) fn holds_one(&self) -> bool {
+        pub(super) fn holds_one(&self) -> bool {
             match *self {}
         }
 
-        pub(in crate::egress) fn hold(&mut self, _piece: &[u8]) -> io::Result<()> {
+        pub(super) fn hold(&mut self, _piece: &[u8]) -> io::Result<()> {
             match *self {}
         }
 
-        pub(in crate::egress) fn clear(&mut self) -> io::Result<()> {
+        pub(super) fn clear(&mut self) -> io::Result<()> {
             match *self {}
         }
 
-        pub(in crate::egress) fn give(&self, _socket: impl AsFd) -> io::Result<io::Result<usize>> {
+        pub(super) fn give(&self, _socket: impl AsFd) -> io::Result<io::Result<usize>> {
             match *self {}
         }
     }

@@ -167,7 +167,7 @@ async fn those_that_began_elsewhere_get_pieces_of_their_own_beside_a_crowd() {
 async fn where_the_kernel_passes_no_pages_on_everything_is_written() {
     let sockets = Sockets::of(&[0; 8]).await;
     let producer = producer(&sockets);
-    ROOM.with_borrow_mut(|room| room.supply = refused(io::ErrorKind::Unsupported.into()));
+    ROOM.with_borrow_mut(|room| room.supply = Supply::Refused);
     assert_eq!(given(&producer, &sockets, 40, LONG), "wwwwwwww");
     assert_eq!(given(&producer, &sockets, 80, LONG), "wwwwwwww");
     sockets.check().await;
