@@ -154,6 +154,7 @@ mod linux {
                 self.held,
             )?;
             let given = splice(&self.copy.out, None, socket, None, self.held, flags);
+            // What the kernel has to say, and not the socket.
             if let Err(Errno::INVAL | Errno::NOSYS | Errno::PERM | Errno::NOMEM) = given {
                 given?;
             }
@@ -163,20 +164,11 @@ mod linux {
         }
 
         fn discard(&self, pipe: &Pipe, bytes: usize) -> io::Result<()> {
-            match bytes {
-                0 => Ok(()),
-                _ => whole(
-                    splice(
-                        &pipe.out,
-                        None,
-                        &self.nowhere,
-                        None,
-                        bytes,
-                        SpliceFlags::NONBLOCK,
-                    )?,
-                    bytes,
-                ),
+            if bytes == 0 {
+                return Ok(());
             }
+            let (from, to, flags) = (&pipe.out, &self.nowhere, SpliceFlags::NONBLOCK);
+            whole(splice(from, None, to, None, bytes, flags)?, bytes)
         }
     }
 
@@ -205,7 +197,7 @@ mod linux {
 #[cfg(not(target_os = "linux"))]
 mod nowhere {
     use std::io;
-    use std::os::fd::AsFd;
+    use tokio::net::TcpStream;
 
     pub(in crate::egress) enum Pages {}
 
@@ -230,7 +222,7 @@ mod nowhere {
             match *self {}
         }
 
-        pub(super) fn give(&self, _socket: impl AsFd) -> io::Result<io::Result<usize>> {
+        pub(super) fn give(&self, _socket: &TcpStream) -> io::Result<io::Result<usize>> {
             match *self {}
         }
     }

@@ -4,7 +4,7 @@ mod consumer;
 mod producer;
 mod standby;
 
-use consumer::Reader;
+use consumer::Reading;
 pub use consumer::{Consumer, Drained};
 pub(super) use producer::Handover;
 pub use producer::{Batch, Producer};
@@ -287,7 +287,7 @@ impl Stream {
         let lineup = self.lock().intake.ring.lineup();
         Consumer {
             stream: Arc::clone(self),
-            reader: Some(Reader::of(self)),
+            reading: Reading::default(),
             cursor: Cursor::new(lineup, clock),
             order: None,
         }

@@ -14,11 +14,22 @@ use tokio::time::Instant;
 /// A target's hold on a stream.
 pub struct Consumer {
     pub(super) stream: Arc<Stream>,
-    /// There while it reads the ring in its own time.
-    pub(super) reader: Option<Reader>,
+    pub(super) reading: Reading,
     pub(super) cursor: Cursor,
     /// What waits for its turn, where the target is to have sound and pictures strictly in order.
     pub(super) order: Option<Box<Interleave>>,
+}
+
+/// How a consumer comes to what it is given.
+#[derive(Default)]
+pub(super) enum Reading {
+    /// It has not begun, and will at the newest start point there is then.
+    #[default]
+    NotYet,
+    /// From the ring, in its own time.
+    ByItself(#[expect(dead_code, reason = "it is there to be dropped")] Reader),
+    /// It has read all, and is told of all that is fresh.
+    Attentive,
 }
 
 /// For as long as one is there, the stream's ring keeps what its window has, and not only what a target needs that begins now.
@@ -66,16 +77,17 @@ impl Consumer {
         }
     }
 
-    /// It reads the ring in its own time, as every consumer does at first: what it has not read is kept for it, within the ring's bounds.
+    /// It reads the ring in its own time, as every consumer does from its first drain on: what it has not read is kept for it, within the
+    /// ring's bounds.
     pub fn read_by_itself(&mut self) {
-        if self.reader.is_none() {
-            self.reader = Some(Reader::of(&self.stream));
+        if !matches!(self.reading, Reading::ByItself(_)) {
+            self.reading = Reading::ByItself(Reader::of(&self.stream));
         }
     }
 
     /// It has read all, and is told of all that is fresh from here on: nothing is kept for it.
     pub fn attend(&mut self) {
-        self.reader = None;
+        self.reading = Reading::Attentive;
     }
 
     /// Whether the target is given its tags [in order](Self::in_order).
@@ -109,6 +121,9 @@ impl Consumer {
 
     /// Gives `sink` the next tags with their time for this target; see [`Cursor::drain`]. The stream's lock is held meanwhile.
     pub fn drain(&mut self, budget: usize, sink: impl FnMut(&Tag, u32)) -> Drained {
+        if matches!(self.reading, Reading::NotYet) {
+            self.read_by_itself();
+        }
         let shared = self.stream.lock();
         let (ring, end) = (&shared.intake.ring, shared.end());
         let reached = match &mut self.order {

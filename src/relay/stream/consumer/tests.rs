@@ -111,8 +111,10 @@ async fn a_consumer_that_reads_by_itself_has_the_window_behind_it_kept() {
 #[tokio::test]
 async fn one_that_has_gone_has_nothing_kept() {
     let producer = producer();
-    let consumer = producer.stream().consume();
-    for number in 0..GOP * 3 {
+    picture(&producer, 0);
+    let mut consumer = producer.stream().consume();
+    read(&mut consumer);
+    for number in 1..GOP * 3 {
         picture(&producer, number);
     }
     let kept = ring_bytes(&producer);
@@ -121,6 +123,27 @@ async fn one_that_has_gone_has_nothing_kept() {
     picture(&producer, GOP * 3);
     picture(&producer, GOP * 3 + 1);
     assert_eq!(ring_bytes(&producer) / COST, 2);
+}
+
+#[tokio::test]
+async fn one_that_has_not_begun_has_nothing_kept_and_begins_with_the_newest_picture() {
+    let producer = producer();
+    // A target is connected to, or tried again and again.
+    let mut consumer = producer.stream().consume();
+    for number in 0..GOP * 3 {
+        picture(&producer, number);
+    }
+    assert_eq!(ring_bytes(&producer) / COST, GOP as usize);
+    let from_its_start: Vec<_> = (0..GOP).map(|number| number * 100).collect();
+    assert_eq!(
+        read(&mut consumer)[1..],
+        from_its_start,
+        "behind the header"
+    );
+    for number in GOP * 3..GOP * 5 {
+        picture(&producer, number);
+    }
+    assert_eq!(read(&mut consumer).len(), 2 * GOP as usize, "it has begun");
 }
 
 /// While targets come and go, one may be left out of a delivery.
