@@ -56,10 +56,11 @@ impl Room {
         ends: Vec::new(),
         supply: Supply::NEW,
     };
+}
 
-    fn piece(&self) -> &[u8] {
-        self.bytes.get(LEAD_BYTES..).unwrap_or_default()
-    }
+/// The piece in a room's bytes.
+fn piece(bytes: &[u8]) -> &[u8] {
+    bytes.get(LEAD_BYTES..).unwrap_or_default()
 }
 
 /// The last piece that was composed, and for whom.
@@ -110,20 +111,18 @@ impl Composed<'_> {
 
     /// All that is fresh, for whom it was last composed.
     pub(super) fn bytes(&self) -> &[u8] {
-        self.room.piece()
+        piece(&self.room.bytes)
     }
 
     /// Gives that to a plain socket without another copy of it, where so many others are likely to take it that this is less work; says how
     /// much was taken, or what the socket had to say. None where it is to be written as ever.
     pub(super) fn give(&mut self, socket: &TcpStream) -> Option<io::Result<usize>> {
         self.census.count();
-        let room = &mut *self.room;
-        let piece = room.bytes.get(LEAD_BYTES..).unwrap_or_default();
+        let Room { bytes, supply, .. } = &mut *self.room;
+        let piece = piece(bytes);
         let is_worth_it =
             piece.len() >= PAGES_PIECE_BYTES_MIN && self.census.expected() >= PAGES_TAKERS_MIN;
-        is_worth_it
-            .then(|| room.supply.give(piece, socket))
-            .flatten()
+        is_worth_it.then(|| supply.give(piece, socket)).flatten()
     }
 
     /// What is fresh, tag by tag; see [`Stream::stamped`].

@@ -24,7 +24,7 @@ pub mod shard;
 pub mod status;
 pub mod stream;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod tick;
 mod watch;
 

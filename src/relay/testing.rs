@@ -1,7 +1,18 @@
-//! Tags for the tests of this floor.
+//! What tests begin with: a publisher's claim, and tags.
 
+use super::claim::{Claim, Credential};
 use crate::media::{MediaKind, Shape, Tag};
 use bytes::Bytes;
+
+/// What a publisher on this machine shows for a stream.
+pub fn claim() -> Claim {
+    Claim {
+        credential: Credential::Key([0; 32]),
+        peer: "127.0.0.1:5000".parse().unwrap(),
+        client: "test".into(),
+        input: None,
+    }
+}
 
 fn tag(kind: MediaKind, dts: i64, payload: &[u8]) -> Tag {
     Tag {

@@ -1,7 +1,8 @@
 use super::*;
 use crate::media::MediaKind;
 use crate::relay::ring::RingLimits;
-use crate::relay::{Claim, Credential, DuplicatePolicy, Hub, Outflow, Producer};
+use crate::relay::testing::claim;
+use crate::relay::{DuplicatePolicy, Hub, Outflow, Producer};
 use crate::rtmp::session::client::{ClientConfig, ClientSession};
 use crate::rule::StreamKey;
 use bytes::Bytes;
@@ -92,14 +93,8 @@ impl Outflow for Sockets {
 }
 
 fn producer(sockets: &Arc<Sockets>) -> Producer {
-    let claim = Claim {
-        credential: Credential::Key([0; 32]),
-        peer: "127.0.0.1:5000".parse().unwrap(),
-        client: "test".into(),
-        input: None,
-    };
     let key = StreamKey::parse("live", "cam").unwrap();
-    let producer = Hub::new(RingLimits::default()).claim(&key, claim, DuplicatePolicy::Takeover);
+    let producer = Hub::new(RingLimits::default()).claim(&key, claim(), DuplicatePolicy::Takeover);
     let producer = producer.ok().unwrap();
     producer.stream().flow_to(Arc::clone(sockets) as _);
     deliver(&producer, 0, vec![0x17, 0, 0, 0, 0, 1]);

@@ -7,9 +7,8 @@ use super::super::*;
 use super::wire::{Near, Wired};
 use crate::media::MediaKind;
 use crate::relay::ring::RingLimits;
-use crate::relay::{
-    Claim, Credential, DuplicatePolicy, Hub, LeftOut, Mode, Producer, Shards, Tick,
-};
+use crate::relay::testing::claim;
+use crate::relay::{DuplicatePolicy, Hub, LeftOut, Mode, Producer, Shards, Tick};
 use crate::rtmp::command::Command;
 use crate::rtmp::message::{Message, MessageType};
 use crate::rtmp::session::client::ClientConfig;
@@ -102,14 +101,8 @@ impl Scene {
 
     pub fn with(limits: RingLimits) -> Self {
         let hub = Hub::new(limits);
-        let claim = Claim {
-            credential: Credential::Key([0; 32]),
-            peer: "127.0.0.1:5000".parse().unwrap(),
-            client: "test".into(),
-            input: None,
-        };
         let stream = StreamKey::parse("live", "cam").unwrap();
-        let producer = hub.claim(&stream, claim, DuplicatePolicy::Takeover);
+        let producer = hub.claim(&stream, claim(), DuplicatePolicy::Takeover);
         let producer = producer.ok().unwrap();
         let place = TargetUrl::parse("rtmp://h/app/s3cr3t-k3y").unwrap();
         let rule = RuleId::from_random([7; 8]);

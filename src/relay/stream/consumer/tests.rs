@@ -2,11 +2,12 @@
 
 use super::*;
 use crate::media::MediaKind;
-use crate::relay::claim::{Claim, Credential, DuplicatePolicy};
+use crate::relay::claim::DuplicatePolicy;
 use crate::relay::hub::Hub;
 use crate::relay::limits::TAG_OVERHEAD_BYTES;
 use crate::relay::ring::RingLimits;
 use crate::relay::stream::Producer;
+use crate::relay::testing::claim;
 use crate::rule::StreamKey;
 use bytes::Bytes;
 use futures::FutureExt;
@@ -17,15 +18,9 @@ const GOP: u32 = 10;
 const COST: usize = 100 + TAG_OVERHEAD_BYTES;
 
 fn producer() -> Producer {
-    let claim = Claim {
-        credential: Credential::Key([1; 32]),
-        peer: "127.0.0.1:5000".parse().unwrap(),
-        client: "test".into(),
-        input: None,
-    };
     let key = StreamKey::parse("live", "cam").unwrap();
     let hub = Hub::new(RingLimits::default());
-    let producer = hub.claim(&key, claim, DuplicatePolicy::Takeover);
+    let producer = hub.claim(&key, claim(), DuplicatePolicy::Takeover);
     let producer = producer.ok().unwrap();
     let mut batch = producer.batch().unwrap();
     batch.push(
